@@ -1,0 +1,283 @@
+"""Settings: where things are (environment, secrets only there) and what the operator calls them (agentops.toml).
+
+Belongs here: every setting, its default, its validation and the error a person sees when it is wrong. Nothing here
+opens a source; `agentops doctor` does that.
+
+Environment: AGENTOPS_HOME, AGENTOPS_CONFIG, AGENTOPS_OPENCLAW_STATE_DIRS, AGENTOPS_LITELLM_BASE_URL,
+AGENTOPS_LITELLM_API_KEY, AGENTOPS_LITELLM_DATABASE_URL, AGENTOPS_SINCE, AGENTOPS_DISCORD_WEBHOOK_URL. A secret may
+be given as `<NAME>_FILE`, the path of a file that holds it.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+SECRETS = ("litellm_api_key", "litellm_database_url", "discord_webhook_url")
+
+
+class SettingsError(Exception):
+    """A setting that cannot be used: the message names it and says what to write instead."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StateDir:
+    """One OpenClaw state directory and the configured name of the machine it belongs to."""
+
+    host: str
+    path: Path
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class CategoryRule(_Strict):
+    """What the operator calls a kind of work. Empty conditions match everything; patterns are SQL LIKE, lower case."""
+
+    category: str
+    session_type: str = ""
+    job_name: str = ""
+    method: str = ""
+    tag: str = ""
+
+
+class DatedAlias(_Strict):
+    """A model priced as a public one from a day on: a new primary never rewrites old weeks."""
+
+    priced_as: str
+    since: date = date(2000, 1, 1)
+
+
+def _alias_list(value: Any) -> Any:
+    return [{"priced_as": value}] if isinstance(value, str) else value
+
+
+class Thresholds(_Strict):
+    """When a data-quality check warns. Shares are of the reported window's calls or tokens, 0 to 1."""
+
+    unknown_calls: float = 0.02
+    unknown_tokens: float = 0.01
+    unpriced_tokens: float = 0.05
+    unmatched_calls: float = 0.25
+    stale_hours: float = 26.0
+
+
+DEFAULT_CATEGORIES: tuple[CategoryRule, ...] = (
+    CategoryRule(session_type="heartbeat", category="heartbeat poll"),
+    CategoryRule(session_type="system_event", category="wake/dispatch check"),
+    CategoryRule(session_type="cron", job_name="%poll%", category="task pickup"),
+    CategoryRule(session_type="isolated", job_name="%poll%", category="task pickup"),
+    CategoryRule(session_type="cron", job_name="%pickup%", category="task pickup"),
+    CategoryRule(session_type="isolated", job_name="%pickup%", category="task pickup"),
+    CategoryRule(session_type="cron", category="routine work"),
+    CategoryRule(session_type="isolated", category="routine work"),
+    CategoryRule(session_type="webhook", category="webhook work"),
+    CategoryRule(session_type="subagent", category="sub-agent"),
+    CategoryRule(session_type="named", category="deep work"),
+    CategoryRule(session_type="acp", category="deep work"),
+    CategoryRule(session_type="worker", category="deep work"),
+    CategoryRule(session_type="main", category="main conversation"),
+    CategoryRule(session_type="dm", category="main conversation"),
+    CategoryRule(session_type="channel", category="main conversation"),
+    CategoryRule(session_type="llm_task", category="pipeline step"),
+    CategoryRule(session_type="maintenance", category="maintenance"),
+    CategoryRule(session_type="api", category="direct API"),
+)
+"""Used after the operator's own rules; the first rule that matches wins. What matches none is called by its type."""
+
+
+class Config(_Strict):
+    """agentops.toml: what the operator calls things. Everything has a default."""
+
+    timezone: str = "UTC"
+    cost_basis: Literal["spend", "estimate", "list"] = "spend"
+    schedule: str = "0 8 * * 1"
+    publish_path: Path | None = None
+    lock_timeout_seconds: float = 300.0
+    tiers: dict[str, list[str]] = Field(default_factory=dict)
+    pools: dict[str, list[str]] = Field(default_factory=dict)
+    lanes: dict[str, str] = Field(default_factory=dict)
+    category_rules: list[CategoryRule] = Field(default_factory=list)
+    price_aliases: dict[str, Annotated[list[DatedAlias], BeforeValidator(_alias_list)]] = Field(default_factory=dict)
+    empty_poll_phrases: list[str] = Field(default_factory=lambda: ["No tasks available"])
+    thresholds: Thresholds = Field(default_factory=Thresholds)
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (KeyError, ValueError, OSError) as error:
+            raise ValueError(f"unknown time zone {name!r}; write it like Europe/Berlin") from error
+        return name
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone of days, weeks and the schedule."""
+        return ZoneInfo(self.timezone)
+
+    @property
+    def ordered_category_rules(self) -> tuple[CategoryRule, ...]:
+        """The operator's rules, then the defaults; the first that matches wins."""
+        return (*self.category_rules, *DEFAULT_CATEGORIES)
+
+
+class _Environment(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="AGENTOPS_", frozen=True, extra="ignore")
+
+    home: Path = Path("~/.agentops")
+    config: Path | None = None
+    openclaw_state_dirs: Annotated[tuple[str, ...], NoDecode] = ()
+    litellm_base_url: str = ""
+    litellm_api_key: SecretStr | None = None
+    litellm_database_url: SecretStr | None = None
+    since: date | None = None
+    discord_webhook_url: SecretStr | None = None
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what `load_settings` passes in: the environment is an argument, never read behind the caller's back."""
+        return (init_settings,)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything a run needs to know. Made by `load_settings`."""
+
+    home: Path
+    config: Config
+    config_path: Path | None
+    openclaw_state_dirs: tuple[StateDir, ...]
+    litellm_base_url: str
+    litellm_api_key: SecretStr | None
+    litellm_database_url: SecretStr | None
+    since: date | None
+    discord_webhook_url: SecretStr | None
+    demo: bool
+    as_of: datetime | None
+    """Fixed "now" (naive UTC) of the bundled sample; None means the real now."""
+
+    @property
+    def warehouse_path(self) -> Path:
+        """The private DuckDB file: only the pipeline opens it."""
+        return self.home / "warehouse.duckdb"
+
+    @cached_property
+    def published_path(self) -> Path:
+        """The read-only DuckDB file for people."""
+        return self.config.publish_path or self.home / "agentops.duckdb"
+
+    @property
+    def has_litellm(self) -> bool:
+        """Whether a LiteLLM source is configured."""
+        return bool(self.litellm_base_url) or self.litellm_database_url is not None
+
+
+def load_settings(environ: Mapping[str, str] | None = None, *, demo: bool | None = None) -> Settings:
+    """Settings from `environ` (default: the process environment) and agentops.toml.
+
+    With `demo` (default: AGENTOPS_DEMO=1) the bundled sample is the only source and nothing leaves the machine.
+    Raises SettingsError with the setting's name and what to write.
+    """
+    env = dict(os.environ if environ is None else environ)
+    if demo is None:
+        demo = env.get("AGENTOPS_DEMO", "") == "1"
+    values = _environment_values(env)
+    try:
+        parsed = _Environment(**values)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        raise SettingsError(f"AGENTOPS_{str(problem['loc'][0]).upper()}: {problem['msg']}") from error
+    home = parsed.home.expanduser().absolute()
+    if demo:
+        from agentops_pipelines.demo.sample import demo_settings  # the sample is unpacked only when asked for
+
+        return demo_settings(home=home / "demo")
+    config_path = parsed.config.expanduser() if parsed.config else _default_config_path(home)
+    return Settings(
+        home=home,
+        config=load_config(config_path),
+        config_path=config_path,
+        openclaw_state_dirs=_state_dirs(parsed.openclaw_state_dirs, env),
+        litellm_base_url=parsed.litellm_base_url.rstrip("/"),
+        litellm_api_key=parsed.litellm_api_key,
+        litellm_database_url=parsed.litellm_database_url,
+        since=parsed.since,
+        discord_webhook_url=parsed.discord_webhook_url,
+        demo=False,
+        as_of=None,
+    )
+
+
+def load_config(path: Path | None) -> Config:
+    """agentops.toml, or all defaults without one. Raises SettingsError naming the file, the key and the problem."""
+    if path is None:
+        return Config()
+    try:
+        return Config.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise SettingsError(f"AGENTOPS_CONFIG={path}: {error.strerror}. Create the file or unset it.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: not valid TOML: {error}") from error
+    except ValidationError as error:
+        problem = error.errors()[0]
+        key = ".".join(str(part) for part in problem["loc"])
+        raise SettingsError(f"{path}: {key}: {problem['msg']}") from error
+
+
+def _environment_values(env: Mapping[str, str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name in _Environment.model_fields:
+        variable = f"AGENTOPS_{name.upper()}"
+        value = env.get(variable, "")
+        if name in SECRETS and not value and env.get(f"{variable}_FILE"):
+            value = _secret_file(f"{variable}_FILE", Path(env[f"{variable}_FILE"]))
+        if name == "openclaw_state_dirs":
+            values[name] = tuple(part for part in value.split(os.pathsep) if part)
+        elif value:
+            values[name] = value
+    return values
+
+
+def _secret_file(variable: str, path: Path) -> str:
+    try:
+        return path.expanduser().read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise SettingsError(f"{variable}={path}: {error.strerror}") from error
+
+
+def _default_config_path(home: Path) -> Path | None:
+    path = home / "agentops.toml"
+    return path if path.is_file() else None
+
+
+def _state_dirs(parts: tuple[str, ...], env: Mapping[str, str]) -> tuple[StateDir, ...]:
+    if parts:
+        return tuple(_state_dir(part) for part in parts)
+    if env.get("OPENCLAW_STATE_DIR"):
+        return (_state_dir(env["OPENCLAW_STATE_DIR"]),)
+    default = Path("~/.openclaw").expanduser()
+    return (StateDir(host="local", path=default),) if default.is_dir() else ()
+
+
+def _state_dir(text: str) -> StateDir:
+    host, equals, path = text.partition("=")
+    if not equals or "/" in host:
+        host, path = "local", text
+    return StateDir(host=host or "local", path=Path(path).expanduser().absolute())

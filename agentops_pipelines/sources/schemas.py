@@ -1,0 +1,353 @@
+"""What each raw table holds: one declared schema per table.
+
+Belongs here: names, types, keys and documentation of the columns of `raw.*`. The DDL, the frames that sources
+yield and the data dictionary are all made from these declarations.
+
+Does not belong here: how a source is read (its own module) or what a column means for the business (sql/core).
+
+All timestamps are naive UTC. Tokens are counts. Money is USD: sources hand over doubles, the warehouse stores
+DECIMAL(18,12). No column may hold a prompt, an answer, a tool argument, an error text or a secret.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import polars as pl
+
+TEXT = "VARCHAR"
+COUNT = "BIGINT"
+FLAG = "BOOLEAN"
+TIME = "TIMESTAMP"
+USD = "DECIMAL(18,12)"
+UNIT_PRICE = "DECIMAL(18,14)"
+
+_FRAME_TYPES: dict[str, pl.DataType] = {
+    TEXT: pl.String(),
+    COUNT: pl.Int64(),
+    FLAG: pl.Boolean(),
+    TIME: pl.Datetime("us"),
+    USD: pl.Float64(),
+    UNIT_PRICE: pl.Float64(),
+}
+
+MAX_USD = 99_999.0
+"""Readers quarantine an amount beyond this (DECIMAL(18,12) ends at 10^6): no single call costs that."""
+
+MAX_TOKENS = 10**11
+"""Readers quarantine a token count beyond this."""
+
+
+class Keep(StrEnum):
+    """How rows of a table live on when a source is read again."""
+
+    LAST = "last"
+    """One row a key: a row read again replaces the one before. What a source deletes stays."""
+    CHANGES = "changes"
+    """A dimension: a new row (with `observed_at`) only when something other than a volatile column changed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """One column: its name, DuckDB type and what it means."""
+
+    name: str
+    type: str
+    doc: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RawTable:
+    """One raw table. `key` identifies a source record; `volatile` columns change without being news."""
+
+    name: str
+    doc: str
+    source: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+    keep: Keep = Keep.LAST
+    volatile: tuple[str, ...] = ()
+
+    @property
+    def qualified_name(self) -> str:
+        """`raw.<name>`, as used in SQL."""
+        return f"raw.{self.name}"
+
+    @property
+    def frame_schema(self) -> dict[str, pl.DataType]:
+        """The polars schema of a batch: every column, in order, money as Float64."""
+        return {column.name: _FRAME_TYPES[column.type] for column in self.columns}
+
+    def frame(self, rows: Sequence[Sequence[object]]) -> pl.DataFrame:
+        """Rows (values in column order) as a typed frame."""
+        return pl.DataFrame(rows, schema=self.frame_schema, orient="row")
+
+
+def _columns(text: str) -> tuple[Column, ...]:
+    """Columns from lines `name TYPE doc`: keeps the declarations below readable as a dictionary."""
+    columns: list[Column] = []
+    for line in text.strip().splitlines():
+        name, type_, doc = line.strip().split(maxsplit=2)
+        columns.append(Column(name=name, type=_TYPE_WORDS[type_], doc=doc))
+    return tuple(columns)
+
+
+_TYPE_WORDS = {"text": TEXT, "count": COUNT, "flag": FLAG, "time": TIME, "usd": USD, "price": UNIT_PRICE}
+
+OPENCLAW_LINES = RawTable(
+    name="openclaw_lines",
+    doc="Transcript lines that say who spoke and what it used: user and assistant messages, compactions, resets.",
+    source="openclaw",
+    key=("host", "agent_id", "session_id", "line_id"),
+    columns=_columns(
+        """
+        host text configured name of the machine the state directory belongs to
+        agent_id text agent, from the directory
+        session_id text session, from the transcript's header line (else the file name's stem)
+        line_id text id of the line; '#<position>' where a line has none
+        position count byte offset in the file, or seq in SQLite: orders the lines of a session
+        parent_line_id text id of the line before it in the tree
+        kind text user, assistant, compaction or reset
+        written_at time when OpenClaw wrote the line (line timestamp)
+        started_at time when the message began: for an assistant line, the start of the model call
+        path text file the line was read from, relative to the state directory
+        origin text jsonl, reset_archive, deleted_archive, sqlite or sqlite_archive
+        provider text assistant: provider id as configured in OpenClaw
+        model text assistant: model id asked for, as configured in OpenClaw
+        response_model text assistant: model the upstream says has answered, when it says so
+        response_id text assistant: the upstream's response id (LiteLLM's request_id); not unique across proxies
+        input_tokens count assistant: input tokens, cached ones excluded
+        cache_read_tokens count assistant: input tokens read from the prompt cache
+        cache_write_tokens count assistant: input tokens written to the prompt cache
+        output_tokens count assistant: output tokens, reasoning included
+        reasoning_tokens count assistant: reasoning tokens (part of output)
+        estimate_usd usd assistant: cost as OpenClaw computed it; NULL when it could not
+        stop_reason text assistant: stop, length, toolUse, error or aborted
+        error_kind text assistant: what went wrong, from a fixed list; never the text
+        tool_calls count assistant: tool calls in the message
+        reply_chars count assistant: length of the visible text; user: length of the text
+        poll_phrase text assistant: id of the empty-poll phrase that the whole answer amounts to
+        run_id text id of the agent run, when the line carries it (2026.9+)
+        mark text user: what the text's opening says the turn is, from a fixed list (see openclaw/marks.py)
+        mark_id text user: id beside the mark: cron job id, webhook job id
+        mark_name text user: name beside the mark: cron job or webhook task name
+        provenance_kind text user: internal_system, external_user, inter_session ... (2026.9+)
+        provenance_tool text user: heartbeat, cron, hook, subagent_announce ... (2026.9+)
+        ticket_keys text user: ticket-shaped keys in the text, space-separated, at most 5
+        """
+    ),
+)
+
+OPENCLAW_TRANSCRIPTS = RawTable(
+    name="openclaw_transcripts",
+    doc="Transcripts: one row per session id, with what its header says.",
+    source="openclaw",
+    key=("host", "agent_id", "session_id"),
+    columns=_columns(
+        """
+        host text configured name of the machine
+        agent_id text agent, from the directory
+        session_id text session
+        path text file it was last read from, relative to the state directory
+        origin text jsonl, reset_archive, deleted_archive, sqlite or sqlite_archive
+        format_version count header version (3 up to 2026.6, 4 from 2026.9)
+        created_at time header timestamp
+        parent_session_id text session this one was forked from
+        """
+    ),
+)
+
+OPENCLAW_SESSIONS = RawTable(
+    name="openclaw_sessions",
+    doc="Session rows: which session key a session id belongs (or belonged) to, and its attributes. "
+    "Token counters of the rows are left out: they hold the last run only.",
+    source="openclaw",
+    key=("host", "agent_id", "session_key", "session_id"),
+    columns=_columns(
+        """
+        host text configured name of the machine
+        agent_id text agent, from the directory
+        session_key text session key, peer ids in it replaced by a short hash
+        session_id text session
+        label text label of the session (cron job, sub-agent task); phone-like numbers replaced
+        channel text channel the session talks on
+        chat_type text direct, group, room or channel
+        hook_source text webhook or gmail when an outside hook opened it (2026.9+)
+        heartbeat_base_key text session key it is the isolated heartbeat of
+        spawned_by text session key of the parent of a sub-agent
+        created_via text operator, spawn, channel, cron, talk, run, plugin or internal (2026.9+)
+        status text running, done, failed, killed or timeout
+        model text model of the last run
+        provider text provider of the last run
+        compactions count compactions so far
+        started_at time start of the session
+        updated_at time last change of the row
+        """
+    ),
+)
+
+OPENCLAW_RUNS = RawTable(
+    name="openclaw_runs",
+    doc="Agent runs from trajectories (2026.6+): what triggered them, under which session key. "
+    "A fallback inside a run opens a second row with the same run id.",
+    source="openclaw",
+    key=("host", "agent_id", "session_id", "run_id", "started_at"),
+    columns=_columns(
+        """
+        host text configured name of the machine
+        agent_id text agent, from the directory
+        session_id text session
+        session_key text session key, peer ids replaced; survives reset and deletion of the transcript
+        run_id text run
+        started_at time session.started event
+        ended_at time session.ended event; NULL when there is none
+        trigger text user, heartbeat, cron, memory, overflow, manual ...
+        message_provider text webchat, heartbeat, cron-event ...
+        provider text provider of the run
+        model text model of the run
+        status text success, error ... from session.ended
+        """
+    ),
+)
+
+LITELLM_SPEND_LOGS = RawTable(
+    name="litellm_spend_logs",
+    doc="LiteLLM_SpendLogs: one row per finished client request, plus attempt rows and health checks.",
+    source="litellm",
+    key=("request_id",),
+    columns=_columns(
+        """
+        request_id text LiteLLM's key: the provider's response id on success, a uuid on failure
+        litellm_call_id text id of the call in the response header x-litellm-call-id
+        call_type text acompletion, aembedding, aresponses, anthropic_messages, /v1/models ...
+        started_at time proxy received the request
+        ended_at time response finished; includes retries and fallback hops
+        first_token_at time first token of a stream
+        created_at time row inserted (PostgreSQL only)
+        status text success or failure
+        key_hash text sha256 of the virtual key, or litellm_proxy_master_key and the like
+        key_alias text alias of the virtual key
+        user_id text owner of the key
+        team_id text team of the key
+        end_user text end user sent with the request; shortened to a hash when it looks like an address or number
+        model text provider/model that served
+        provider text custom_llm_provider
+        deployment_id text model_id: the deployment that served
+        model_group text group that served
+        original_model_group text group asked for; NULL on older proxies (unknown, not equal)
+        prompt_tokens count prompt tokens, cached ones included; a local estimate on failures
+        cache_read_tokens count of these, read from the prompt cache
+        cache_write_tokens count of these, written to the prompt cache
+        cache_write_1h_tokens count of these, written with the one-hour lifetime
+        output_tokens count completion tokens, reasoning included
+        reasoning_tokens count reasoning tokens (part of output)
+        total_tokens count prompt + completion as logged
+        spend_usd usd spend as logged
+        input_price price price per input token in force for the row
+        output_price price price per output token in force for the row
+        cache_read_price price price per cached token in force for the row
+        attempted_retries count retries inside the group that answered; NULL unknown
+        attempted_fallbacks count fallback hops; NULL on older proxies (unknown, not 0)
+        error_class text exception class; a fixed vocabulary of LiteLLM's
+        error_kind text what went wrong, from our fixed list (see litellm/errors.py)
+        error_budget_limit_usd usd budget that was exceeded
+        error_budget_spend_usd usd spend at that moment
+        is_health_check flag row of LiteLLM's own health check
+        is_attempt flag row of one billed attempt of a request that has its own row
+        is_response_cache_hit flag answered from LiteLLM's response cache
+        is_client_disconnect flag client hung up: tokens are LiteLLM's estimate
+        trace_id text LiteLLM session_id: a random or trace id, never an OpenClaw session
+        user_agent text client software, name and version
+        category text spend_logs_metadata.category, else tag category:...
+        ticket_key text spend_logs_metadata.ticket, else tag ticket:...
+        method text spend_logs_metadata.method
+        pipeline text spend_logs_metadata.pipeline
+        step text spend_logs_metadata.step
+        task_id text spend_logs_metadata.task_id
+        """
+    ),
+)
+
+LITELLM_KEYS = RawTable(
+    name="litellm_keys",
+    doc="Virtual keys: hash, alias, limits and owner; never the key. One row per change.",
+    source="litellm",
+    key=("key_hash",),
+    keep=Keep.CHANGES,
+    volatile=("spend_usd", "total_spend_usd", "last_active_at"),
+    columns=_columns(
+        """
+        key_hash text sha256 of the key
+        observed_at time when this state was first seen
+        key_alias text alias
+        user_id text owner
+        team_id text team
+        models text model groups the key may call, space-separated; empty means all
+        spend_usd usd spend since the last budget reset, as last seen
+        total_spend_usd usd lifetime spend, as last seen
+        max_budget_usd usd budget cap; NULL means none
+        budget_duration text 1d, 7d, 30d ...
+        budget_reset_at time next budget reset
+        rpm_limit count requests per minute allowed
+        tpm_limit count tokens per minute allowed
+        is_blocked flag blocked
+        expires_at time expiry
+        created_at time created
+        last_active_at time last use, as last seen; failures count
+        """
+    ),
+)
+
+LITELLM_DEPLOYMENTS = RawTable(
+    name="litellm_deployments",
+    doc="Deployments of the proxy's configuration with limits and prices. One row per change.",
+    source="litellm",
+    key=("deployment_id", "model_group"),
+    keep=Keep.CHANGES,
+    columns=_columns(
+        """
+        deployment_id text model_info.id: joins to spend logs
+        model_group text public name it serves
+        observed_at time when this state was first seen
+        model text provider/model
+        provider text provider part of the model
+        pool text pool it draws on (model_info.pool), when configured
+        rpm_limit count requests per minute
+        tpm_limit count tokens per minute
+        priority count order inside the group
+        input_price price configured price per input token
+        output_price price configured price per output token
+        cache_read_price price configured price per cached token
+        cache_write_price price configured price per cache-write token
+        """
+    ),
+)
+
+LITELLM_ROUTES = RawTable(
+    name="litellm_routes",
+    doc="Fallbacks and aliases of the router. One row per change.",
+    source="litellm",
+    key=("kind", "model_group", "position"),
+    keep=Keep.CHANGES,
+    columns=_columns(
+        """
+        kind text fallback, context_window_fallback or alias
+        model_group text group asked for
+        position count order of the hop, from 1
+        observed_at time when this state was first seen
+        target text group it goes to
+        """
+    ),
+)
+
+RAW_TABLES: tuple[RawTable, ...] = (
+    OPENCLAW_LINES,
+    OPENCLAW_TRANSCRIPTS,
+    OPENCLAW_SESSIONS,
+    OPENCLAW_RUNS,
+    LITELLM_SPEND_LOGS,
+    LITELLM_KEYS,
+    LITELLM_DEPLOYMENTS,
+    LITELLM_ROUTES,
+)
+"""Every raw table, in the order in which the data dictionary lists them."""

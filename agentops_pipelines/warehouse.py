@@ -1,0 +1,471 @@
+"""The only place that opens DuckDB: lock, migrate, load, run a table, publish, restore.
+
+Belongs here: how rows get in safely and how people get a file to read. Does not belong here: what the rows mean
+(sql/), where they come from (sources/) or when that happens (defs/).
+
+The pipeline writes a private file; people read a published copy of it. One process writes at a time, guarded by an
+OS lock that the kernel frees on any death. A kill at any moment loses nothing that was committed, doubles nothing,
+and never shows in the published file.
+"""
+
+import fcntl
+import os
+import shutil
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from agentops_pipelines.sources.batches import Batch, Ledger, LedgerEntry, QuarantineEntry
+from agentops_pipelines.sources.schemas import RAW_TABLES, Keep, RawTable
+from agentops_pipelines.sqltables import SqlTable
+
+SCHEMA_VERSION = 1
+"""Raise it with every change of a raw or ops table. Changes are additive: earlier files are upgraded in place."""
+
+KEPT_DAILIES = 7
+
+_OPS_TABLES = {
+    "schema_version": "version BIGINT, applied_at TIMESTAMP",
+    "ledger": "source VARCHAR, host VARCHAR, item VARCHAR, position BIGINT, fingerprint VARCHAR, reader VARCHAR",
+    "loads": "load_id BIGINT, source VARCHAR, scope VARCHAR, started_at TIMESTAMP, finished_at TIMESTAMP, "
+    "status VARCHAR, rows BIGINT, bytes_read BIGINT, quarantined BIGINT, newest_data_at TIMESTAMP, problem VARCHAR",
+    "quarantine": "source VARCHAR, host VARCHAR, item VARCHAR, position BIGINT, reason VARCHAR, "
+    "first_seen_at TIMESTAMP",
+    "deliveries": "key VARCHAR, state VARCHAR, updated_at TIMESTAMP, message_id VARCHAR, problem VARCHAR",
+}
+
+
+class WarehouseError(Exception):
+    """Something about the warehouse that a person has to decide; the message says what to do."""
+
+
+class WarehouseBusy(WarehouseError):
+    """Another process is writing, and still was when the wait was over."""
+
+
+class WarehouseTooNew(WarehouseError):
+    """The file was written by a newer version of the program."""
+
+
+class WarehouseDamaged(WarehouseError):
+    """DuckDB cannot open the private file."""
+
+
+class PublishedMissing(WarehouseError):
+    """Nothing was published yet."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadResult:
+    """What one load brought: rows per raw table, bytes read from the source, quarantined inputs."""
+
+    rows: dict[str, int]
+    bytes_read: int
+    quarantined: int
+    newest_data_at: datetime | None
+
+    @property
+    def row_count(self) -> int:
+        """Rows over all tables."""
+        return sum(self.rows.values())
+
+
+class Warehouse:
+    """The private DuckDB file under `home`, its lock, and the published copy."""
+
+    def __init__(self, home: Path, *, published_path: Path | None = None, lock_timeout_seconds: float = 300.0) -> None:
+        self.home = home
+        self.path = home / "warehouse.duckdb"
+        self.published_path = published_path or home / "agentops.duckdb"
+        self.lock_timeout_seconds = lock_timeout_seconds
+
+    @contextmanager
+    def locked(self, purpose: str) -> Iterator["LockedWarehouse"]:
+        """Be the one writer. Raises WarehouseBusy, naming the holder, when the lock is not free in time."""
+        make_private(self.home)
+        with (self.home / "writer.lock").open("a+", encoding="utf-8") as handle:
+            self._wait_for(handle.fileno())
+            handle.truncate(0)
+            handle.write(f"process {os.getpid()}, {purpose}, since {_now():%Y-%m-%d %H:%M:%S} UTC")
+            handle.flush()
+            yield LockedWarehouse(self)
+            handle.truncate(0)
+
+    def _wait_for(self, descriptor: int) -> None:
+        deadline = time.monotonic() + self.lock_timeout_seconds
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    raise WarehouseBusy(self._busy_message()) from None
+                time.sleep(0.1)
+            else:
+                return
+
+    def _busy_message(self) -> str:
+        holder = (self.home / "writer.lock").read_text(encoding="utf-8") or "an unknown process"
+        return (
+            f"{self.path} is being written by {holder}; waited {self.lock_timeout_seconds:g} s. "
+            "Wait for that run, or raise lock_timeout_seconds in agentops.toml."
+        )
+
+
+class LockedWarehouse:
+    """The warehouse while this process holds the lock."""
+
+    def __init__(self, warehouse: Warehouse) -> None:
+        self._warehouse = warehouse
+
+    @contextmanager
+    def connect(self) -> Iterator["Writer"]:
+        """The private file, migrated to this version. Raises WarehouseTooNew or WarehouseDamaged."""
+        path = self._warehouse.path
+        try:
+            connection = _open_private(path, scratch=self._warehouse.home / "tmp")
+        except (
+            duckdb.IOException,
+            duckdb.SerializationException,
+            duckdb.InternalException,
+            duckdb.FatalException,
+        ) as error:
+            raise WarehouseDamaged(
+                f"{path} cannot be opened ({type(error).__name__}). Run `agentops restore` to go back to the last "
+                "published day; the next run catches up."
+            ) from error
+        with closing(connection):
+            _migrate(connection, path)
+            yield Writer(connection)
+
+    def publish(self) -> Path:
+        """Copy the private file to where people read it; at once, whole, read-only. Call with no open connection."""
+        warehouse = self._warehouse
+        target = warehouse.published_path
+        with self.connect() as writer:
+            writer.copy_deliveries(warehouse.home / "deliveries.sqlite")
+            writer.con.execute("CHECKPOINT")
+        temporary = target.with_name(f".{target.name}.new")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _copy_durably(warehouse.path, temporary)
+        temporary.chmod(0o444)
+        # A reader that died may have left a WAL: DuckDB would replay it into the file that takes this name.
+        target.with_name(target.name + ".wal").unlink(missing_ok=True)
+        temporary.replace(target)
+        _keep_daily(target, warehouse.home / "dailies", day=_now().date())
+        return target
+
+    def restore(self, *, day: date | None) -> Path:
+        """Make a published day the private file again (default: the newest). Keeps the replaced file beside it."""
+        warehouse = self._warehouse
+        daily = _find_daily(warehouse.home / "dailies", day=day)
+        if warehouse.path.exists():
+            warehouse.path.replace(warehouse.path.with_name(f"warehouse-replaced-{_now():%Y%m%dT%H%M%S}.duckdb"))
+        warehouse.path.with_name(warehouse.path.name + ".wal").unlink(missing_ok=True)
+        temporary = warehouse.path.with_name("warehouse.duckdb.new")
+        _copy_durably(daily, temporary)
+        temporary.chmod(0o600)
+        temporary.replace(warehouse.path)
+        self.publish()
+        return daily
+
+
+class Writer:
+    """An open private file. Every method leaves it consistent, whatever happens inside."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
+        self.con = con
+
+    def ledger(self, source: str) -> Ledger:
+        """What was read of a source so far."""
+        rows = self.con.execute(
+            "SELECT host, item, position, fingerprint, reader FROM ops.ledger WHERE source = ?", [source]
+        ).fetchall()
+        return Ledger(
+            source=source,
+            entries={
+                (host, item): LedgerEntry(
+                    source=source, host=host, item=item, position=position, fingerprint=fingerprint, reader=reader
+                )
+                for host, item, position, fingerprint, reader in rows
+            },
+        )
+
+    def load(self, source: str, batches: Iterable[Batch], *, scope: str, observed_at: datetime) -> LoadResult:
+        """Commit the batches, each with its ledger entries in one transaction, and note the load in ops.loads.
+
+        A failing batch raises; the ones before it stay.
+        """
+        started_at = _now()
+        rows: dict[str, int] = {}
+        bytes_read = quarantined = 0
+        newest: datetime | None = None
+        for batch in batches:
+            with self._transaction():
+                for table, frame in batch.tables.items():
+                    if not frame.is_empty():
+                        rows[table.qualified_name] = rows.get(table.qualified_name, 0) + frame.height
+                        self._put(table, frame, observed_at)
+                quarantined += self._put_quarantine(batch.quarantine, observed_at)
+                self._put_ledger(batch.ledger)
+            bytes_read += batch.bytes_read
+            if batch.newest_data_at is not None:
+                newest = max(newest or batch.newest_data_at, batch.newest_data_at)
+        result = LoadResult(rows=rows, bytes_read=bytes_read, quarantined=quarantined, newest_data_at=newest)
+        self._note_load(source, scope, started_at, status="ok", result=result, problem=None)
+        return result
+
+    def record_failure(self, source: str, *, scope: str, problem: str) -> None:
+        """Note in ops.loads that a source could not be read. `problem` holds no secret: it is shown to people."""
+        nothing = LoadResult(rows={}, bytes_read=0, quarantined=0, newest_data_at=None)
+        self._note_load(source, scope, _now(), status="failed", result=nothing, problem=problem)
+
+    def write_conf(self, tables: Mapping[str, pl.DataFrame], *, types: Mapping[str, str]) -> None:
+        """Replace conf tables. `types` gives `table.column` a type that a frame cannot express (DECIMAL)."""
+        with self._transaction():
+            for name, frame in tables.items():
+                self.con.register("conf_frame", frame.to_arrow())
+                columns = ", ".join(
+                    f"CAST({column} AS {types[f'{name}.{column}']}) AS {column}"
+                    if f"{name}.{column}" in types
+                    else column
+                    for column in frame.columns
+                )
+                self.con.execute(f"CREATE OR REPLACE TABLE conf.{name} AS SELECT {columns} FROM conf_frame")
+                self.con.unregister("conf_frame")
+
+    def run_table(self, table: SqlTable) -> int:
+        """Rebuild one SQL table from its file and return its row count. Documentation goes in as comments."""
+        with self._transaction():
+            self.con.execute(f"CREATE OR REPLACE TABLE {table.name} AS {table.sql}")
+            self.con.execute(f"COMMENT ON TABLE {table.name} IS {_quote(f'{table.description} Grain: {table.grain}')}")
+            for column, doc in table.columns.items():
+                self.con.execute(f"COMMENT ON COLUMN {table.name}.{column} IS {_quote(doc)}")
+        (count,) = self.con.execute(f"SELECT count(*) FROM {table.name}").fetchall()[0]
+        return count
+
+    def copy_deliveries(self, path: Path) -> None:
+        """Refresh ops.deliveries, the readable copy of the delivery ledger."""
+        rows: list[tuple[object, ...]] = []
+        if path.exists():
+            with closing(sqlite3.connect(path)) as ledger:
+                rows = ledger.execute(
+                    "SELECT key, state, updated_at, message_id, problem FROM deliveries ORDER BY key"
+                ).fetchall()
+        with self._transaction():
+            self.con.execute("DELETE FROM ops.deliveries")
+            if rows:
+                self.con.executemany("INSERT INTO ops.deliveries VALUES (?, ?, ?, ?, ?)", rows)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self.con.execute("BEGIN")
+        try:
+            yield
+        except BaseException:
+            self.con.execute("ROLLBACK")
+            raise
+        self.con.execute("COMMIT")
+
+    def _put(self, table: RawTable, frame: pl.DataFrame, observed_at: datetime) -> None:
+        self.con.register("batch_frame", frame.to_arrow())
+        columns = ", ".join(f"CAST({column.name} AS {column.type}) AS {column.name}" for column in table.columns)
+        # A batch may hold one record twice (a file and its archive): the one read last counts.
+        self.con.execute(
+            f"CREATE OR REPLACE TEMP TABLE batch AS SELECT {columns} FROM (SELECT *, row_number() OVER () AS n "
+            f"FROM batch_frame) QUALIFY row_number() OVER (PARTITION BY {', '.join(table.key)} ORDER BY n DESC) = 1"
+        )
+        self.con.unregister("batch_frame")
+        same_key = " AND ".join(f"t.{name} = b.{name}" for name in table.key)
+        if table.keep is Keep.LAST:
+            self.con.execute(f"DELETE FROM {table.qualified_name} t USING batch b WHERE {same_key}")
+        else:
+            self._drop_known_states(table, same_key, observed_at)
+        self.con.execute(f"INSERT INTO {table.qualified_name} BY NAME SELECT * FROM batch")
+
+    def _drop_known_states(self, table: RawTable, same_key: str, observed_at: datetime) -> None:
+        """Of a dimension batch keep only what is news; refresh the volatile columns of the rest."""
+        unchanging = [c.name for c in table.columns if c.name not in (*table.key, *table.volatile, "observed_at")]
+        same_state = " AND ".join(f"t.{name} IS NOT DISTINCT FROM b.{name}" for name in unchanging)
+        latest = (
+            f"SELECT * FROM {table.qualified_name} "
+            f"QUALIFY row_number() OVER (PARTITION BY {', '.join(table.key)} ORDER BY observed_at DESC) = 1"
+        )
+        self.con.execute("UPDATE batch SET observed_at = ?", [observed_at])
+        self.con.execute(
+            f"CREATE OR REPLACE TEMP TABLE known AS SELECT t.observed_at AS seen_at, b.* EXCLUDE (observed_at) "
+            f"FROM batch b JOIN ({latest}) t ON {same_key} AND {same_state}"
+        )
+        if table.volatile:
+            changes = ", ".join(f"{name} = b.{name}" for name in table.volatile)
+            self.con.execute(
+                f"UPDATE {table.qualified_name} t SET {changes} FROM known b "
+                f"WHERE {same_key} AND t.observed_at = b.seen_at"
+            )
+        self.con.execute(f"DELETE FROM batch t USING known b WHERE {same_key}")
+
+    def _put_ledger(self, entries: Sequence[LedgerEntry]) -> None:
+        if not entries:
+            return
+        frame = pl.DataFrame(
+            [(e.source, e.host, e.item, e.position, e.fingerprint, e.reader) for e in entries],
+            schema={
+                "source": pl.String,
+                "host": pl.String,
+                "item": pl.String,
+                "position": pl.Int64,
+                "fingerprint": pl.String,
+                "reader": pl.String,
+            },
+            orient="row",
+        ).unique(["source", "host", "item"], keep="last", maintain_order=True)
+        self.con.register("entries", frame.to_arrow())
+        self.con.execute(
+            "DELETE FROM ops.ledger t USING entries b WHERE t.source = b.source AND t.host = b.host AND t.item = b.item"
+        )
+        self.con.execute("INSERT INTO ops.ledger BY NAME SELECT * FROM entries")
+        self.con.unregister("entries")
+
+    def _put_quarantine(self, entries: Sequence[QuarantineEntry], seen_at: datetime) -> int:
+        """Insert what is new; the same bad input met again keeps its first_seen_at. Returns the number of new ones."""
+        new = 0
+        for e in entries:
+            known = self.con.execute(
+                "SELECT count(*) FROM ops.quarantine WHERE source = ? AND host = ? AND item = ? AND position = ?",
+                [e.source, e.host, e.item, e.position],
+            ).fetchall()
+            if known[0][0] == 0:
+                self.con.execute(
+                    "INSERT INTO ops.quarantine VALUES (?, ?, ?, ?, ?, ?)",
+                    [e.source, e.host, e.item, e.position, e.reason, seen_at],
+                )
+                new += 1
+        return new
+
+    def _note_load(
+        self, source: str, scope: str, started_at: datetime, *, status: str, result: LoadResult, problem: str | None
+    ) -> None:
+        self.con.execute(
+            "INSERT INTO ops.loads SELECT coalesce(max(load_id), 0) + 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM ops.loads",
+            [
+                source,
+                scope,
+                started_at,
+                _now(),
+                status,
+                result.row_count,
+                result.bytes_read,
+                result.quarantined,
+                result.newest_data_at,
+                problem,
+            ],
+        )
+
+
+@contextmanager
+def read_published(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The published file, read-only, times in UTC. Raises PublishedMissing before the first run."""
+    if not path.exists():
+        raise PublishedMissing(f"{path} does not exist yet: run `agentops run` first (or `agentops run --demo`).")
+    with closing(duckdb.connect(path, read_only=True, config=_offline_config())) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        yield connection
+
+
+def make_private(home: Path) -> None:
+    """Create the home directory, readable by its owner only."""
+    home.mkdir(parents=True, exist_ok=True)
+    if home.stat().st_mode & 0o077 and home.stat().st_uid == os.getuid():
+        home.chmod(0o700)
+
+
+def _offline_config() -> dict[str, str | bool | int | float | list[str]]:
+    """No extension is needed anywhere, so none may be looked for on the network."""
+    return {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
+
+
+def _open_private(path: Path, *, scratch: Path) -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect(path, config=_offline_config())
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute(f"SET temp_directory = {_quote(str(scratch))}")
+    path.chmod(0o600)
+    return connection
+
+
+def _migrate(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Bring a file of any earlier version up to date; refuse a newer one."""
+    exists = connection.execute(
+        "SELECT count(*) FROM duckdb_tables() WHERE schema_name = 'ops' AND table_name = 'schema_version'"
+    ).fetchall()[0][0]
+    version = 0
+    if exists:
+        version = connection.execute("SELECT coalesce(max(version), 0) FROM ops.schema_version").fetchall()[0][0]
+    if version > SCHEMA_VERSION:
+        raise WarehouseTooNew(
+            f"{path} was written by a newer version (schema {version}, this program knows {SCHEMA_VERSION}). "
+            "Install the newer version, or point AGENTOPS_HOME elsewhere."
+        )
+    if version == SCHEMA_VERSION:
+        return
+    connection.execute("BEGIN")
+    for schema in ("raw", "conf", "core", "mart", "ops"):
+        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+    declared = {f"ops.{name}": columns for name, columns in _OPS_TABLES.items()}
+    declared |= {t.qualified_name: ", ".join(f"{c.name} {c.type}" for c in t.columns) for t in RAW_TABLES}
+    for name, columns in declared.items():
+        connection.execute(f"CREATE TABLE IF NOT EXISTS {name} ({columns})")
+    for table in RAW_TABLES:
+        for column in table.columns:
+            connection.execute(
+                f"ALTER TABLE {table.qualified_name} ADD COLUMN IF NOT EXISTS {column.name} {column.type}"
+            )
+    connection.execute("INSERT INTO ops.schema_version VALUES (?, ?)", [SCHEMA_VERSION, _now()])
+    connection.execute("COMMIT")
+
+
+def _copy_durably(source: Path, target: Path) -> None:
+    shutil.copyfile(source, target)
+    with target.open("rb") as handle:
+        os.fsync(handle.fileno())
+
+
+def _keep_daily(published: Path, folder: Path, *, day: date) -> None:
+    make_private(folder)
+    daily = folder / f"agentops-{day.isoformat()}.duckdb"
+    temporary = folder / f".{daily.name}.new"
+    temporary.unlink(missing_ok=True)
+    try:
+        # Published files are never changed, only replaced: a link is a full copy for free.
+        os.link(published, temporary)
+    except OSError:
+        _copy_durably(published, temporary)
+    temporary.replace(daily)
+    for old in sorted(folder.glob("agentops-*.duckdb"))[:-KEPT_DAILIES]:
+        old.unlink()
+
+
+def _find_daily(folder: Path, *, day: date | None) -> Path:
+    dailies = sorted(folder.glob("agentops-*.duckdb"))
+    if day is not None:
+        dailies = [path for path in dailies if path.stem == f"agentops-{day.isoformat()}"]
+    if not dailies:
+        have = (
+            ", ".join(path.stem.removeprefix("agentops-") for path in sorted(folder.glob("agentops-*.duckdb")))
+            or "none"
+        )
+        raise WarehouseError(f"no published day to restore in {folder} (there are: {have}).")
+    return dailies[-1]
+
+
+def _quote(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
