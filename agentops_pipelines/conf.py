@@ -1,0 +1,187 @@
+"""Settings as tables: what sql/ needs to know and may not ask for itself (time, zone, names, prices).
+
+Belongs here: every `conf.*` table, rewritten by each run. Does not belong here: anything that a source said.
+
+SQL under sql/core and sql/mart has no parameters and no clock: `conf.run` says what time it is, `conf.days` and
+`conf.windows` say where local days and weeks begin in UTC. All timestamps are naive UTC.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from agentops_pipelines.pricing import PricedModel, list_prices
+from agentops_pipelines.settings import Settings
+from agentops_pipelines.sources.schemas import UNIT_PRICE
+from agentops_pipelines.warehouse import Writer
+
+CONF_TABLES: dict[str, str] = {
+    "run": "This run: the time it counts as now, the time zone of days and weeks, the basis of cost_usd.",
+    "days": "Local days: one row per date, with its bounds in UTC (23 and 25 hours at clock changes).",
+    "windows": "Reporting windows: every ISO week in history, the 7 days up to now, the 7 days before these.",
+    "lanes": "Virtual key aliases that stand for an agent lane of another name.",
+    "category_rules": "What the operator calls each kind of work; the first rule that matches wins.",
+    "tiers": "Model names that belong to a tier.",
+    "list_prices": "Public list prices of the models met, in USD per token, by validity and prompt size.",
+}
+"""Every conf table with its description, for the data dictionary and the asset graph."""
+
+_PRICES = ("input_price", "cache_read_price", "cache_write_price", "cache_write_1h_price", "output_price")
+_TYPES = {f"list_prices.{column}": UNIT_PRICE for column in _PRICES}
+
+
+def write_conf_tables(writer: Writer, settings: Settings, *, as_of: datetime) -> None:
+    """Rewrite all conf tables. `as_of` (naive UTC) is the time the run counts as now."""
+    first, last = _data_range(writer, as_of)
+    zone = settings.config.zone
+    days = list(_days(zone, first=_local_date(first, zone), last=_local_date(max(last, as_of), zone)))
+    models, deployments = _models(writer)
+    prices = list_prices(
+        models,
+        first_day=days[0][0],
+        last_day=days[-1][0],
+        aliases=settings.config.price_aliases,
+        deployments=deployments,
+    )
+    config = settings.config
+    writer.write_conf(
+        {
+            "run": pl.DataFrame(
+                [(as_of, config.timezone, config.cost_basis)],
+                schema={"as_of": pl.Datetime("us"), "timezone": pl.String, "cost_basis": pl.String},
+                orient="row",
+            ),
+            "days": pl.DataFrame(
+                days,
+                schema={
+                    "local_date": pl.Date,
+                    "local_week": pl.String,
+                    "starts_at": pl.Datetime("us"),
+                    "ends_at": pl.Datetime("us"),
+                },
+                orient="row",
+            ),
+            "windows": windows_frame(zone, first=first, as_of=as_of),
+            "lanes": _pairs(config.lanes.items(), "key_alias", "lane"),
+            "category_rules": pl.DataFrame(
+                [
+                    (n, rule.category, rule.session_type, rule.job_name.lower(), rule.method.lower(), rule.tag.lower())
+                    for n, rule in enumerate(config.ordered_category_rules, start=1)
+                ],
+                schema={"position": pl.Int64}
+                | dict.fromkeys(("category", "session_type", "job_name", "method", "tag"), pl.String),
+                orient="row",
+            ),
+            "tiers": _pairs(
+                ((model, tier) for tier, models_of_tier in config.tiers.items() for model in models_of_tier),
+                "model",
+                "tier",
+            ),
+            "list_prices": prices,
+        },
+        types=_TYPES,
+    )
+
+
+def windows_frame(zone: ZoneInfo, *, first: datetime, as_of: datetime) -> pl.DataFrame:
+    """All windows from the ISO week of `first` to that of `as_of`, and the trailing ones. Half-open, in UTC."""
+    rows = list(_weeks(zone, first=_local_date(first, zone), as_of=as_of))
+    for window_id, kind, label, end, previous in (
+        ("trailing_7d", "trailing", "last 7 days", as_of, "trailing_7d_before"),
+        ("trailing_7d_before", "trailing_before", "the 7 days before", as_of - timedelta(days=7), None),
+    ):
+        start = end - timedelta(days=7)
+        dates = (_local_date(start, zone), _local_date(end - timedelta(microseconds=1), zone))
+        rows.append((window_id, kind, label, start, end, *dates, _hours(start, end), True, previous))
+    return pl.DataFrame(
+        rows,
+        schema={
+            "window_id": pl.String,
+            "kind": pl.String,
+            "label": pl.String,
+            "starts_at": pl.Datetime("us"),
+            "ends_at": pl.Datetime("us"),
+            "first_date": pl.Date,
+            "last_date": pl.Date,
+            "hours": pl.Float64,
+            "is_complete": pl.Boolean,
+            "previous_window_id": pl.String,
+        },
+        orient="row",
+    )
+
+
+def iso_week(day: date) -> str:
+    """The ISO week a date lies in, as 2026-W47."""
+    year, week, _ = day.isocalendar()
+    return f"{year}-W{week:02d}"
+
+
+def _weeks(zone: ZoneInfo, *, first: date, as_of: datetime) -> Iterator[tuple[object, ...]]:
+    monday = first - timedelta(days=first.weekday())
+    previous: str | None = None
+    while (start := _midnight(monday, zone)) <= as_of:
+        sunday = monday + timedelta(days=6)
+        end = _midnight(monday + timedelta(days=7), zone)
+        window_id = iso_week(monday)
+        label = f"week {monday.isocalendar().week} ({_date_range(monday, sunday)})"
+        yield (window_id, "iso_week", label, start, end, monday, sunday, _hours(start, end), end <= as_of, previous)
+        previous = window_id
+        monday += timedelta(days=7)
+
+
+def _days(zone: ZoneInfo, *, first: date, last: date) -> Iterator[tuple[date, str, datetime, datetime]]:
+    day = first - timedelta(days=1)
+    while day <= last + timedelta(days=1):
+        yield day, iso_week(day), _midnight(day, zone), _midnight(day + timedelta(days=1), zone)
+        day += timedelta(days=1)
+
+
+def _data_range(writer: Writer, as_of: datetime) -> tuple[datetime, datetime]:
+    """First and last moment that any raw row speaks of, never narrower than the trailing windows."""
+    (first, last) = writer.con.execute(
+        "SELECT min(first_at), max(last_at) FROM ("
+        "SELECT min(least(written_at, started_at)) AS first_at, max(greatest(written_at, started_at)) AS last_at "
+        "FROM raw.openclaw_lines UNION ALL "
+        "SELECT min(started_at), max(started_at) FROM raw.litellm_spend_logs)"
+    ).fetchall()[0]
+    earliest = as_of - timedelta(days=14)
+    return min(first or earliest, earliest), max(last or as_of, as_of)
+
+
+def _models(writer: Writer) -> tuple[set[PricedModel], dict[str, str]]:
+    """The models that need a price, and which model each group is primarily served by."""
+    pairs = writer.con.execute(
+        "SELECT DISTINCT provider, model FROM raw.openclaw_lines WHERE kind = 'assistant' "
+        "UNION SELECT DISTINCT provider, model FROM raw.litellm_spend_logs"
+    ).fetchall()
+    groups = writer.con.execute(
+        "SELECT model_group, model FROM raw.litellm_deployments WHERE model IS NOT NULL "
+        "ORDER BY model_group, priority DESC NULLS LAST, observed_at, deployment_id DESC"
+    ).fetchall()
+    return {PricedModel(provider=provider or "", model=model or "") for provider, model in pairs}, dict(groups)
+
+
+def _pairs(pairs: Iterable[tuple[str, str]], first: str, second: str) -> pl.DataFrame:
+    rows = sorted(set(pairs))
+    return pl.DataFrame(rows, schema={first: pl.String, second: pl.String}, orient="row")
+
+
+def _local_date(moment: datetime, zone: ZoneInfo) -> date:
+    return moment.replace(tzinfo=UTC).astimezone(zone).date()
+
+
+def _midnight(day: date, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, time.min, tzinfo=zone).astimezone(UTC).replace(tzinfo=None)
+
+
+def _hours(start: datetime, end: datetime) -> float:
+    return (end - start) / timedelta(hours=1)
+
+
+def _date_range(first: date, last: date) -> str:
+    if first.month == last.month:
+        return f"{first.day}-{last.day} {last:%b}"
+    return f"{first.day} {first:%b}-{last.day} {last:%b}"

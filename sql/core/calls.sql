@@ -1,0 +1,178 @@
+-- Model calls: every attempt that OpenClaw or LiteLLM recorded, both sides of the same call in one row.
+-- OpenClaw says why the call was made, LiteLLM what served it and what was paid. Token sums count rows whose
+-- tokens_basis is 'reported'; counts of calls count rows with is_request.
+-- Grain: one row per model call attempt that some source recorded (call_id).
+-- Columns:
+--   call_id  oc/agent/session/line for what OpenClaw saw, ll/request_id for what only LiteLLM saw
+--   source  both, openclaw or litellm
+--   match_rule  how the two sides were joined: response_id, or none
+--   request_id  LiteLLM's key of the call
+--   litellm_call_id  LiteLLM's call id
+--   line_id  OpenClaw's transcript line
+--   host  machine of the agent
+--   agent_id  OpenClaw agent; NULL when only LiteLLM saw the call
+--   lane  whose work it is: the agent, else the lane or alias of the virtual key
+--   session_key  session key
+--   session_id  OpenClaw session; NULL when only LiteLLM saw the call
+--   turn_id  turn
+--   started_at  start of the call (UTC)
+--   ended_at  end of the call (UTC)
+--   first_token_at  first token (UTC), LiteLLM only
+--   local_date  date in the configured time zone
+--   local_week  ISO week in the configured time zone
+--   session_type  main, heartbeat, cron, subagent, isolated, webhook, system_event, channel, dm, named, acp, llm_task,
+--         worker, api, maintenance or unknown
+--   type_evidence  what decided the type: provenance, mark, key, first mark, gateway or none
+--   category  what the operator calls the work
+--   trigger  human or autonomous
+--   job_id  cron job
+--   job_name  cron job or webhook task name
+--   model_group_requested  model group asked for
+--   model_group_served  model group that served
+--   provider  provider that served, else the one configured in OpenClaw
+--   model  model that served, else the one configured in OpenClaw
+--   deployment_id  LiteLLM deployment that served
+--   is_fallback  whether the gateway fell back; NULL unknown
+--   attempted_retries  retries inside the group that answered
+--   key_alias  alias of the virtual key
+--   key_hash  sha256 of the virtual key
+--   team_id  team of the key
+--   end_user  end user sent with the request
+--   is_request  false for attempt rows, health checks and model-list probes
+--   input_tokens  input tokens, cached ones excluded
+--   cache_read_tokens  tokens read from the prompt cache
+--   cache_write_tokens  tokens written to the prompt cache
+--   cache_write_1h_tokens  of these, written with the one-hour lifetime
+--   output_tokens  output tokens, reasoning included
+--   reasoning_tokens  reasoning tokens
+--   total_tokens  input + cache read + cache write + output
+--   tokens_basis  reported or estimated; estimated ones are left out of token sums
+--   estimate_usd  OpenClaw's own cost (USD)
+--   spend_usd  LiteLLM's spend (USD)
+--   list_usd  cost at the public list price of the day (USD); NULL when no price is known
+--   cost_usd  the configured basis: spend, else the estimate (USD)
+--   cost_basis  which figure cost_usd is: spend, estimate or list; NULL when there is none
+--   status  ok, error or aborted
+--   error_kind  what went wrong
+--   ticket_key  ticket the client sent along
+--   method  method the client sent along
+--   pipeline  pipeline the client sent along
+--   step  pipeline step the client sent along
+WITH openclaw AS (
+  SELECT
+    l.host, l.agent_id, l.session_id, l.line_id, l.turn_id, l.written_at,
+    coalesce(l.started_at, l.written_at) AS started_at,
+    l.provider, l.model, l.stop_reason, l.error_kind, l.estimate_usd,
+    coalesce(l.input_tokens, 0) AS input_tokens,
+    coalesce(l.cache_read_tokens, 0) AS cache_read_tokens,
+    coalesce(l.cache_write_tokens, 0) AS cache_write_tokens,
+    coalesce(l.output_tokens, 0) AS output_tokens,
+    coalesce(l.reasoning_tokens, 0) AS reasoning_tokens,
+    t.session_key, t.session_type, t.evidence, t.trigger, t.job_id, t.job_name,
+    m.request_id, m.match_rule
+  FROM core.transcript_lines l
+  JOIN core.turns t ON t.turn_id = l.turn_id
+  LEFT JOIN core.matches m ON m.agent_id = l.agent_id AND m.session_id = l.session_id AND m.line_id = l.line_id
+  WHERE l.kind = 'assistant'
+),
+joined AS (
+  SELECT
+    CASE WHEN o.line_id IS NULL THEN 'll/' || g.request_id
+      ELSE 'oc/' || o.agent_id || '/' || o.session_id || '/' || o.line_id END AS call_id,
+    CASE WHEN g.request_id IS NULL THEN 'openclaw' WHEN o.line_id IS NULL THEN 'litellm' ELSE 'both' END AS source,
+    coalesce(o.match_rule, 'none') AS match_rule,
+    g.request_id, g.litellm_call_id, o.line_id, o.host, o.agent_id,
+    o.session_key, o.session_id, o.turn_id,
+    coalesce(o.started_at, g.started_at) AS started_at,
+    coalesce(o.written_at, g.ended_at) AS ended_at,
+    g.first_token_at,
+    coalesce(o.session_type, g.session_type) AS session_type,
+    coalesce(o.evidence, 'gateway') AS type_evidence,
+    coalesce(o.trigger, 'autonomous') AS trigger,
+    o.job_id, o.job_name,
+    g.category AS tag,
+    coalesce(g.model_group_requested, o.model) AS model_group_requested,
+    g.model_group_served,
+    coalesce(g.provider, o.provider) AS provider,
+    coalesce(g.model, o.model) AS model,
+    g.deployment_id, g.is_fallback, g.attempted_retries, g.key_alias, g.key_hash, g.team_id, g.end_user,
+    coalesce(g.is_request, true) AS is_request,
+    -- On a pair the gateway's split is kept: some OpenClaw versions count cache writes as plain input.
+    coalesce(g.input_tokens, o.input_tokens) AS input_tokens,
+    coalesce(g.cache_read_tokens, o.cache_read_tokens) AS cache_read_tokens,
+    coalesce(g.cache_write_tokens, o.cache_write_tokens) AS cache_write_tokens,
+    coalesce(g.cache_write_1h_tokens, 0) AS cache_write_1h_tokens,
+    coalesce(g.output_tokens, o.output_tokens) AS output_tokens,
+    coalesce(g.reasoning_tokens, o.reasoning_tokens) AS reasoning_tokens,
+    coalesce(g.tokens_basis, 'reported') AS tokens_basis,
+    o.estimate_usd,
+    g.spend_usd,
+    CASE
+      WHEN o.stop_reason = 'error' THEN 'error'
+      WHEN o.stop_reason = 'aborted' THEN 'aborted'
+      ELSE coalesce(g.status, 'ok')
+    END AS status,
+    coalesce(g.error_kind, o.error_kind) AS error_kind,
+    g.ticket_key, g.method, g.pipeline, g.step
+  FROM openclaw o
+  FULL OUTER JOIN core.gateway_calls g ON g.request_id = o.request_id
+),
+placed AS (
+  SELECT
+    j.*,
+    d.local_date,
+    d.local_week,
+    coalesce(j.agent_id, n.lane, j.key_alias, 'no key alias') AS lane,
+    c.category,
+    p.input_price, p.cache_read_price, p.cache_write_price, p.cache_write_1h_price, p.output_price
+  FROM joined j
+  LEFT JOIN conf.days d ON j.started_at >= d.starts_at AND j.started_at < d.ends_at
+  LEFT JOIN conf.lanes n ON n.key_alias = j.key_alias
+  LEFT JOIN core.categories c
+    ON c.session_type = j.session_type
+    AND c.job_name = lower(coalesce(j.job_name, ''))
+    AND c.method = lower(coalesce(j.method, ''))
+    AND c.tag = lower(coalesce(j.tag, ''))
+  LEFT JOIN core.list_prices p
+    ON p.provider = coalesce(j.provider, '')
+    AND p.model = coalesce(j.model, '')
+    AND d.local_date >= p.valid_from AND d.local_date < p.valid_to
+    AND j.input_tokens + j.cache_read_tokens + j.cache_write_tokens >= p.min_prompt_tokens
+    AND j.input_tokens + j.cache_read_tokens + j.cache_write_tokens < p.max_prompt_tokens
+),
+priced AS (
+  SELECT
+    x.*,
+    CASE WHEN x.tokens_basis = 'reported' THEN CAST(
+      CAST(x.input_price * CAST(x.input_tokens AS DECIMAL(19,0)) AS DECIMAL(18,12))
+      + CAST(x.cache_read_price * CAST(x.cache_read_tokens AS DECIMAL(19,0)) AS DECIMAL(18,12))
+      + CAST(x.cache_write_price * CAST(x.cache_write_tokens - x.cache_write_1h_tokens AS DECIMAL(19,0)) AS DECIMAL(18,12))
+      + CAST(x.cache_write_1h_price * CAST(x.cache_write_1h_tokens AS DECIMAL(19,0)) AS DECIMAL(18,12))
+      + CAST(x.output_price * CAST(x.output_tokens AS DECIMAL(19,0)) AS DECIMAL(18,12))
+      AS DECIMAL(18,12)) END AS list_usd
+  FROM placed x
+)
+SELECT
+  y.call_id, y.source, y.match_rule, y.request_id, y.litellm_call_id, y.line_id, y.host, y.agent_id, y.lane,
+  y.session_key, y.session_id, y.turn_id, y.started_at, y.ended_at, y.first_token_at, y.local_date, y.local_week,
+  y.session_type, y.type_evidence, y.category, y.trigger, y.job_id, y.job_name,
+  y.model_group_requested, y.model_group_served, y.provider, y.model, y.deployment_id, y.is_fallback, y.attempted_retries,
+  y.key_alias, y.key_hash, y.team_id, y.end_user, y.is_request,
+  y.input_tokens, y.cache_read_tokens, y.cache_write_tokens, y.cache_write_1h_tokens, y.output_tokens, y.reasoning_tokens,
+  y.input_tokens + y.cache_read_tokens + y.cache_write_tokens + y.output_tokens AS total_tokens,
+  y.tokens_basis, y.estimate_usd, y.spend_usd, y.list_usd,
+  CASE r.cost_basis
+    WHEN 'spend' THEN coalesce(y.spend_usd, y.estimate_usd)
+    WHEN 'estimate' THEN coalesce(y.estimate_usd, y.spend_usd)
+    ELSE y.list_usd
+  END AS cost_usd,
+  CASE
+    WHEN r.cost_basis = 'spend' AND y.spend_usd IS NOT NULL THEN 'spend'
+    WHEN r.cost_basis = 'spend' AND y.estimate_usd IS NOT NULL THEN 'estimate'
+    WHEN r.cost_basis = 'estimate' AND y.estimate_usd IS NOT NULL THEN 'estimate'
+    WHEN r.cost_basis = 'estimate' AND y.spend_usd IS NOT NULL THEN 'spend'
+    WHEN r.cost_basis = 'list' AND y.list_usd IS NOT NULL THEN 'list'
+  END AS cost_basis,
+  y.status, y.error_kind, y.ticket_key, y.method, y.pipeline, y.step
+FROM priced y
+CROSS JOIN conf.run r

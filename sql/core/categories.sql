@@ -1,0 +1,37 @@
+-- What the operator calls each kind of work.
+-- Grain: one row per combination of session_type, job_name, method and tag that occurs; '' stands for none.
+-- Columns:
+--   session_type  session type of the turn or call
+--   job_name  cron job name, lower case
+--   method  method, lower case
+--   tag  category that the client sent along, lower case
+--   category  what the work is called: the first rule that matches, else the session type
+WITH combinations AS (
+  SELECT DISTINCT
+    t.session_type, lower(coalesce(t.job_name, '')) AS job_name, lower(coalesce(g.method, '')) AS method,
+    lower(coalesce(g.category, '')) AS tag
+  FROM core.turns t
+  JOIN core.transcript_lines l ON l.turn_id = t.turn_id AND l.kind = 'assistant'
+  LEFT JOIN core.matches m ON m.agent_id = l.agent_id AND m.session_id = l.session_id AND m.line_id = l.line_id
+  LEFT JOIN core.gateway_calls g ON g.request_id = m.request_id
+  UNION
+  SELECT DISTINCT
+    g.session_type, '' AS job_name, lower(coalesce(g.method, '')) AS method, lower(coalesce(g.category, '')) AS tag
+  FROM core.gateway_calls g
+),
+matching AS (
+  SELECT
+    c.session_type, c.job_name, c.method, c.tag, r.category,
+    row_number() OVER (
+      PARTITION BY c.session_type, c.job_name, c.method, c.tag ORDER BY r.position NULLS LAST
+    ) AS n
+  FROM combinations c
+  LEFT JOIN conf.category_rules r
+    ON (r.session_type = '' OR r.session_type = c.session_type)
+    AND (r.job_name = '' OR c.job_name LIKE r.job_name ESCAPE '!')
+    AND (r.method = '' OR c.method LIKE r.method ESCAPE '!')
+    AND (r.tag = '' OR c.tag LIKE r.tag ESCAPE '!')
+)
+SELECT m.session_type, m.job_name, m.method, m.tag, coalesce(m.category, m.session_type) AS category
+FROM matching m
+WHERE m.n = 1

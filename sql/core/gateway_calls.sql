@@ -1,0 +1,80 @@
+-- LiteLLM spend logs, typed: which rows are requests, which tokens are reported, what kind of work unjoined rows are.
+-- Grain: one row per LiteLLM request_id.
+-- Columns:
+--   request_id  LiteLLM's key
+--   litellm_call_id  id of the call in the response header
+--   started_at  proxy received the request (UTC)
+--   ended_at  response finished (UTC)
+--   first_token_at  first token (UTC)
+--   status  ok or error
+--   error_kind  what went wrong
+--   is_request  false for attempt rows, health checks and model-list probes
+--   tokens_basis  reported, or estimated by LiteLLM (failures, clients that hung up)
+--   input_tokens  input tokens, cached ones excluded
+--   cache_read_tokens  tokens read from the prompt cache
+--   cache_write_tokens  tokens written to the prompt cache
+--   cache_write_1h_tokens  of these, written with the one-hour lifetime
+--   output_tokens  output tokens
+--   reasoning_tokens  reasoning tokens
+--   prompt_tokens  prompt tokens as logged, cached ones included
+--   spend_usd  spend as logged (USD)
+--   provider  provider that served
+--   model  provider/model that served
+--   deployment_id  deployment that served
+--   model_group_requested  group asked for; the group that served on proxies that do not log it
+--   model_group_served  group that served
+--   is_fallback  whether another group or deployment than the first served; NULL on proxies that do not log it
+--   attempted_retries  retries inside the group that answered
+--   key_hash  sha256 of the virtual key
+--   key_alias  alias of the virtual key
+--   team_id  team of the key
+--   end_user  end user sent with the request
+--   category  category the client sent along
+--   ticket_key  ticket the client sent along
+--   method  method the client sent along
+--   pipeline  pipeline the client sent along
+--   step  step the client sent along
+--   session_type  what an unjoined row is: llm_task, worker, maintenance or api
+SELECT
+  s.request_id,
+  s.litellm_call_id,
+  s.started_at,
+  s.ended_at,
+  s.first_token_at,
+  CASE WHEN s.status = 'failure' THEN 'error' ELSE 'ok' END AS status,
+  s.error_kind,
+  NOT (coalesce(s.is_attempt, false) OR coalesce(s.is_health_check, false) OR s.call_type LIKE '/%') AS is_request,
+  CASE WHEN s.status = 'failure' OR s.is_client_disconnect THEN 'estimated' ELSE 'reported' END AS tokens_basis,
+  greatest(
+    coalesce(s.prompt_tokens, 0) - coalesce(s.cache_read_tokens, 0) - coalesce(s.cache_write_tokens, 0), 0
+  ) AS input_tokens,
+  coalesce(s.cache_read_tokens, 0) AS cache_read_tokens,
+  coalesce(s.cache_write_tokens, 0) AS cache_write_tokens,
+  coalesce(s.cache_write_1h_tokens, 0) AS cache_write_1h_tokens,
+  coalesce(s.output_tokens, 0) AS output_tokens,
+  coalesce(s.reasoning_tokens, 0) AS reasoning_tokens,
+  coalesce(s.prompt_tokens, 0) AS prompt_tokens,
+  coalesce(s.spend_usd, 0) AS spend_usd,
+  s.provider,
+  s.model,
+  s.deployment_id,
+  coalesce(s.original_model_group, s.model_group) AS model_group_requested,
+  s.model_group AS model_group_served,
+  s.attempted_fallbacks > 0 AS is_fallback,
+  s.attempted_retries,
+  s.key_hash,
+  s.key_alias,
+  s.team_id,
+  s.end_user,
+  s.category,
+  s.ticket_key,
+  s.method,
+  s.pipeline,
+  s.step,
+  CASE
+    WHEN coalesce(s.is_health_check, false) OR s.call_type LIKE '/%' THEN 'maintenance'
+    WHEN s.pipeline IS NOT NULL OR s.step IS NOT NULL OR s.category IN ('llm-task', 'llm_task') THEN 'llm_task'
+    WHEN s.method IS NOT NULL OR s.ticket_key IS NOT NULL THEN 'worker'
+    ELSE 'api'
+  END AS session_type
+FROM raw.litellm_spend_logs s

@@ -1,0 +1,127 @@
+-- Turns: a user line and the assistant lines that answer it, with what started them.
+-- Best evidence first: the provenance OpenClaw wrote on the user line, the mark that opens its text, the session key.
+-- A session without a key takes the type that the mark of its first user line tells.
+-- Grain: one row per turn_id.
+-- Columns:
+--   turn_id  turn
+--   host  configured name of the machine
+--   agent_id  agent
+--   session_id  session
+--   session_key  session key; NULL when unknown
+--   started_at  first line of the turn (UTC)
+--   ended_at  last line of the turn (UTC)
+--   session_type  main, heartbeat, cron, subagent, isolated, webhook, system_event, channel, dm, named, acp, api,
+--         maintenance or unknown
+--   trigger  human or autonomous
+--   evidence  what decided the type: provenance, mark, key, first mark or none
+--   job_id  cron job
+--   job_name  cron job or webhook task name
+--   calls  model calls in the turn, failed ones included
+--   is_empty_poll  true when the last answer only says that there was nothing to do
+--   reply_chars  length of the last answer
+--   ticket_keys  ticket-shaped keys in the user line, space-separated
+WITH firsts AS (
+  SELECT
+    l.agent_id, l.session_id, l.mark, l.mark_id, l.mark_name,
+    row_number() OVER (
+      PARTITION BY l.agent_id, l.session_id
+      ORDER BY l.written_at NULLS FIRST, l.position NULLS FIRST, l.line_id NULLS FIRST
+    ) AS n
+  FROM core.transcript_lines l
+  WHERE l.kind = 'user'
+),
+opened AS (
+  SELECT
+    l.turn_id,
+    min(l.host) AS host,
+    min(l.agent_id) AS agent_id,
+    min(l.session_id) AS session_id,
+    min(coalesce(l.started_at, l.written_at)) AS started_at,
+    max(l.written_at) AS ended_at,
+    min(CASE WHEN l.kind = 'user' THEN l.mark END) AS mark,
+    min(CASE WHEN l.kind = 'user' THEN l.mark_id END) AS mark_id,
+    min(CASE WHEN l.kind = 'user' THEN l.mark_name END) AS mark_name,
+    min(CASE WHEN l.kind = 'user' THEN l.provenance_tool END) AS provenance_tool,
+    min(CASE WHEN l.kind = 'user' THEN l.ticket_keys END) AS ticket_keys,
+    count(*) FILTER (WHERE l.kind = 'assistant') AS calls
+  FROM core.transcript_lines l
+  WHERE l.kind IN ('user', 'assistant')
+  GROUP BY l.turn_id
+),
+answers AS (
+  SELECT
+    l.turn_id, l.poll_phrase, l.reply_chars,
+    row_number() OVER (
+      PARTITION BY l.turn_id
+      ORDER BY l.written_at DESC NULLS LAST, l.position DESC NULLS LAST, l.line_id DESC NULLS LAST
+    ) AS n
+  FROM core.transcript_lines l
+  WHERE l.kind = 'assistant' AND l.stop_reason IS DISTINCT FROM 'error'
+),
+typed AS (
+  SELECT
+    o.*,
+    k.session_key,
+    k.key_job_id,
+    f.mark_id AS first_mark_id,
+    f.mark_name AS first_mark_name,
+    k.key_type,
+    -- Inside a session that people talk in, a turn can be opened by the machine.
+    CASE
+      WHEN k.key_type IN ('heartbeat', 'cron', 'isolated', 'subagent', 'webhook', 'system_event', 'acp', 'api', 'maintenance')
+        THEN CAST(NULL AS STRING)
+      WHEN o.provenance_tool = 'heartbeat' THEN 'heartbeat'
+      WHEN o.provenance_tool IN ('cron', 'hook') THEN 'system_event'
+    END AS provenance_type,
+    CASE
+      WHEN o.mark = 'webhook' THEN 'webhook'
+      WHEN k.key_type IN ('heartbeat', 'cron', 'isolated', 'subagent', 'webhook', 'system_event', 'acp', 'api', 'maintenance')
+        THEN CAST(NULL AS STRING)
+      WHEN o.mark = 'heartbeat_poll' THEN 'heartbeat'
+      WHEN o.mark IN ('cron_wake', 'session_event') THEN 'system_event'
+    END AS mark_type,
+    CASE f.mark
+      WHEN 'cron' THEN 'cron'
+      WHEN 'webhook' THEN 'webhook'
+      WHEN 'subagent_context' THEN 'subagent'
+      WHEN 'heartbeat_poll' THEN 'heartbeat'
+      WHEN 'cron_wake' THEN 'system_event'
+      WHEN 'session_event' THEN 'system_event'
+    END AS first_mark_type
+  FROM opened o
+  LEFT JOIN core.session_keys k ON k.agent_id = o.agent_id AND k.session_id = o.session_id
+  LEFT JOIN firsts f ON f.agent_id = o.agent_id AND f.session_id = o.session_id AND f.n = 1
+),
+decided AS (
+  SELECT
+    t.*,
+    CASE
+      WHEN t.provenance_type IS NOT NULL THEN t.provenance_type
+      WHEN t.mark_type IS NOT NULL THEN t.mark_type
+      WHEN t.key_type <> 'unknown' THEN t.key_type
+      WHEN t.first_mark_type IS NOT NULL THEN t.first_mark_type
+      ELSE 'unknown'
+    END AS session_type,
+    CASE
+      WHEN t.provenance_type IS NOT NULL THEN 'provenance'
+      WHEN t.mark_type IS NOT NULL THEN 'mark'
+      WHEN t.key_type <> 'unknown' THEN 'key'
+      WHEN t.first_mark_type IS NOT NULL THEN 'first mark'
+      ELSE 'none'
+    END AS evidence
+  FROM typed t
+)
+SELECT
+  d.turn_id, d.host, d.agent_id, d.session_id, d.session_key, d.started_at, d.ended_at, d.session_type,
+  CASE WHEN d.session_type IN ('main', 'dm', 'channel', 'named') THEN 'human' ELSE 'autonomous' END AS trigger,
+  d.evidence,
+  CASE WHEN d.session_type IN ('cron', 'isolated', 'system_event')
+    THEN coalesce(d.key_job_id, d.mark_id, d.first_mark_id) END AS job_id,
+  CASE WHEN d.session_type IN ('cron', 'isolated', 'system_event', 'webhook')
+    THEN coalesce(d.mark_name, d.first_mark_name) END AS job_name,
+  d.calls,
+  a.poll_phrase IS NOT NULL AS is_empty_poll,
+  a.reply_chars,
+  d.ticket_keys
+FROM decided d
+LEFT JOIN answers a ON a.turn_id = d.turn_id AND a.n = 1
