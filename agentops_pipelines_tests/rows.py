@@ -1,0 +1,98 @@
+"""Rows of raw tables for tests: name the columns that matter, the rest is NULL or a harmless default."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import polars as pl
+
+from agentops_pipelines.sources.batches import Batch
+from agentops_pipelines.sources.schemas import (
+    LITELLM_SPEND_LOGS,
+    OPENCLAW_LINES,
+    OPENCLAW_SESSIONS,
+    OPENCLAW_TRANSCRIPTS,
+    RawTable,
+)
+
+Row = Mapping[str, object]
+
+USER: Row = {"kind": "user", "reply_chars": 10}
+ASSISTANT: Row = {
+    "kind": "assistant",
+    "provider": "litellm",
+    "model": "standard",
+    "input_tokens": 100,
+    "cache_read_tokens": 50,
+    "cache_write_tokens": 0,
+    "output_tokens": 10,
+    "reasoning_tokens": 0,
+    "stop_reason": "stop",
+    "tool_calls": 0,
+    "reply_chars": 40,
+}
+REQUEST: Row = {
+    "call_type": "acompletion",
+    "status": "success",
+    "key_hash": "k",
+    "key_alias": "alec",
+    "model": "azure/gpt-5.4",
+    "provider": "azure",
+    "model_group": "standard",
+    "original_model_group": "standard",
+    "prompt_tokens": 150,
+    "cache_read_tokens": 50,
+    "cache_write_tokens": 0,
+    "output_tokens": 10,
+    "reasoning_tokens": 0,
+    "total_tokens": 160,
+    "spend_usd": 0.002,
+    "attempted_fallbacks": 0,
+}
+
+
+def frame(table: RawTable, rows: Sequence[Row]) -> pl.DataFrame:
+    """Rows given by column name as a frame of the table; an unknown column is a mistake in the test."""
+    names = {column.name for column in table.columns}
+    for row in rows:
+        assert set(row) <= names, f"{table.name} has no column {set(row) - names}"
+    return table.frame([[row.get(column.name) for column in table.columns] for row in rows])
+
+
+def line(line_id: str, at: datetime, base: Row = ASSISTANT, **changes: object) -> Row:
+    """One transcript line of session s1 of agent alec, written and started at `at`."""
+    return {
+        "host": "local",
+        "agent_id": "alec",
+        "session_id": "s1",
+        "line_id": line_id,
+        "position": int(at.timestamp() * 1000),
+        "path": "agents/alec/sessions/s1.jsonl",
+        "origin": "jsonl",
+        "written_at": at,
+        "started_at": at,
+        **base,
+        **changes,
+    }
+
+
+def request(request_id: str, at: datetime, **changes: object) -> Row:
+    """One spend log row that started and ended at `at`."""
+    return {"request_id": request_id, "started_at": at, "ended_at": at, **REQUEST, **changes}
+
+
+def batch(
+    *,
+    lines: Sequence[Row] = (),
+    transcripts: Sequence[Row] = (),
+    sessions: Sequence[Row] = (),
+    requests: Sequence[Row] = (),
+) -> Batch:
+    """All rows of a small world as one batch."""
+    return Batch(
+        tables={
+            OPENCLAW_LINES: frame(OPENCLAW_LINES, lines),
+            OPENCLAW_TRANSCRIPTS: frame(OPENCLAW_TRANSCRIPTS, transcripts),
+            OPENCLAW_SESSIONS: frame(OPENCLAW_SESSIONS, sessions),
+            LITELLM_SPEND_LOGS: frame(LITELLM_SPEND_LOGS, requests),
+        }
+    )

@@ -1,0 +1,356 @@
+"""core.calls: each call once, both sides joined, classified, priced. Every figure can be added up on paper."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from agentops_pipelines_tests.rows import ASSISTANT, USER, batch, line, request
+from agentops_pipelines_tests.world import built, rows
+
+T = datetime(2026, 11, 23, 10)
+SECOND = timedelta(seconds=1)
+MINUTE = timedelta(minutes=1)
+
+
+def turn(name: str, at: datetime = T, *, session_id: str = "s1", mark: str | None = None, **call: object) -> list:
+    """A user line and its answer a second later."""
+    return [
+        line(f"{name}-u", at, USER, session_id=session_id, mark=mark),
+        line(f"{name}-a", at + SECOND, session_id=session_id, **call),
+    ]
+
+
+def session(session_id: str, session_key: str, **changes: object) -> dict:
+    return {"host": "local", "agent_id": "alec", "session_id": session_id, "session_key": session_key, **changes}
+
+
+def calls(tmp_path: Path, *, toml: str = "", **world) -> list[dict]:
+    with built(tmp_path, batch(**world), toml=toml) as connection:
+        return rows(connection, "SELECT * FROM core.calls ORDER BY started_at, call_id")
+
+
+# --- one call, both sides
+
+
+def test_a_call_that_both_sides_saw_is_one_row_with_what_each_knows(tmp_path: Path) -> None:
+    (call,) = calls(
+        tmp_path,
+        lines=turn("t", response_id="chatcmpl-1", estimate_usd=0.001),
+        sessions=[session("s1", "agent:alec:main")],
+        requests=[request("chatcmpl-1", T, deployment_id="d1", model_group="foundry-claude-sonnet-4-6")],
+    )
+    assert call["source"] == "both"
+    assert call["match_rule"] == "response_id"
+    assert call["session_type"] == "main"
+    assert call["trigger"] == "human"
+    assert call["deployment_id"] == "d1"
+    assert call["model_group_requested"] == "standard"
+    assert call["model_group_served"] == "foundry-claude-sonnet-4-6"
+    assert (call["estimate_usd"], call["spend_usd"]) == (Decimal("0.001"), Decimal("0.002"))
+    assert (call["cost_usd"], call["cost_basis"]) == (Decimal("0.002"), "spend")
+    assert call["total_tokens"] == 160
+
+
+def test_equal_ids_with_other_tokens_are_two_calls(tmp_path: Path) -> None:
+    found = calls(
+        tmp_path,
+        lines=turn("t", response_id="chatcmpl-1"),
+        requests=[request("chatcmpl-1", T, output_tokens=11)],
+    )
+    assert sorted(call["source"] for call in found) == ["litellm", "openclaw"]
+
+
+def test_a_reused_id_pairs_with_the_line_that_is_nearest_in_time_and_only_once(tmp_path: Path) -> None:
+    found = calls(
+        tmp_path,
+        lines=[*turn("old", T - timedelta(days=3), response_id="r"), *turn("new", T, response_id="r")],
+        requests=[request("r", T)],
+    )
+    assert [(call["line_id"], call["source"]) for call in found] == [("old-a", "openclaw"), ("new-a", "both")]
+
+
+def test_cache_writes_that_openclaw_counts_as_input_still_match_and_the_gateway_split_is_kept(tmp_path: Path) -> None:
+    (call,) = calls(
+        tmp_path,
+        lines=turn("t", response_id="r", input_tokens=100, cache_write_tokens=0),
+        requests=[request("r", T, cache_write_tokens=30)],
+    )
+    assert (call["input_tokens"], call["cache_write_tokens"], call["total_tokens"]) == (70, 30, 160)
+
+
+def test_cost_falls_back_to_the_estimate_where_the_gateway_was_not_used(tmp_path: Path) -> None:
+    (call,) = calls(tmp_path, lines=turn("t", estimate_usd=0.5))
+    assert (call["cost_usd"], call["cost_basis"]) == (Decimal("0.5"), "estimate")
+
+
+def test_the_cost_basis_can_be_configured(tmp_path: Path) -> None:
+    (call,) = calls(
+        tmp_path,
+        lines=turn("t", response_id="r", estimate_usd=0.5),
+        requests=[request("r", T)],
+        toml='cost_basis = "estimate"',
+    )
+    assert (call["cost_usd"], call["cost_basis"]) == (Decimal("0.5"), "estimate")
+
+
+# --- counted once
+
+
+def test_lines_that_a_fork_copied_count_in_the_parent_only(tmp_path: Path) -> None:
+    original = turn("t", estimate_usd=1.0)
+    copies = [{**row, "session_id": "fork", "position": n} for n, row in enumerate(original)]
+    found = calls(
+        tmp_path,
+        lines=[*original, *copies, *turn("own", T + MINUTE, session_id="fork", estimate_usd=2.0)],
+        transcripts=[
+            {"host": "local", "agent_id": "alec", "session_id": "s1", "created_at": T},
+            {
+                "host": "local",
+                "agent_id": "alec",
+                "session_id": "fork",
+                "created_at": T + MINUTE,
+                "parent_session_id": "s1",
+            },
+        ],
+    )
+    assert [(call["session_id"], call["line_id"]) for call in found] == [("s1", "t-a"), ("fork", "own-a")]
+
+
+def test_a_resumed_checkpoint_without_parent_counts_in_the_older_session(tmp_path: Path) -> None:
+    original = turn("t")
+    found = calls(
+        tmp_path,
+        lines=[*original, *({**row, "session_id": "checkpoint"} for row in original)],
+        transcripts=[
+            {"host": "local", "agent_id": "alec", "session_id": "checkpoint", "created_at": T + MINUTE},
+            {"host": "local", "agent_id": "alec", "session_id": "s1", "created_at": T},
+        ],
+    )
+    assert [call["session_id"] for call in found] == ["s1"]
+
+
+def test_one_session_seen_on_two_hosts_counts_once(tmp_path: Path) -> None:
+    original = turn("t")
+    found = calls(tmp_path, lines=[*original, *({**row, "host": "other"} for row in original)])
+    assert len(found) == 1
+
+
+def test_the_same_line_id_in_two_sessions_is_two_calls_when_the_content_differs(tmp_path: Path) -> None:
+    found = calls(
+        tmp_path, lines=[line("8950f4fa", T), line("8950f4fa", T + SECOND, session_id="s2", output_tokens=11)]
+    )
+    assert len(found) == 2
+
+
+# --- classification
+
+
+@pytest.mark.parametrize(
+    ("session_key", "session_type", "trigger"),
+    [
+        ("agent:alec:main", "main", "human"),
+        ("agent:alec:main:heartbeat", "heartbeat", "autonomous"),
+        ("agent:alec:cron:8f0e", "cron", "autonomous"),
+        ("agent:alec:cron:8f0e:run:5b1c-77", "isolated", "autonomous"),
+        ("agent:alec:cron:8f0e:run:1795528608693", "system_event", "autonomous"),
+        ("agent:alec:subagent:77-1", "subagent", "autonomous"),
+        ("agent:alec:subagent:77-1:subagent:77-2", "subagent", "autonomous"),
+        ("agent:alec:hook:77-1", "webhook", "autonomous"),
+        ("agent:alec:telegram:group:~12345678:topic:~87654321", "channel", "human"),
+        ("agent:alec:whatsapp:direct:~12345678", "dm", "human"),
+        ("agent:alec:whatsapp:work:direct:~12345678", "dm", "human"),
+        ("agent:alec:direct:~12345678", "dm", "human"),
+        ("agent:alec:acp:77-1", "acp", "autonomous"),
+        ("agent:alec:temp:slug-generator", "maintenance", "autonomous"),
+        ("agent:alec:openai:77-1", "api", "autonomous"),
+        ("agent:alec:fad-31", "named", "human"),
+        ("global", "unknown", "autonomous"),
+    ],
+)
+def test_session_keys_say_what_a_session_is(tmp_path: Path, session_key: str, session_type: str, trigger: str) -> None:
+    (call,) = calls(tmp_path, lines=turn("t"), sessions=[session("s1", session_key)])
+    assert (call["session_type"], call["trigger"], call["type_evidence"]) == (
+        session_type,
+        trigger,
+        "none" if session_type == "unknown" else "key",
+    )
+
+
+@pytest.mark.parametrize(
+    ("mark", "session_type"),
+    [
+        ("cron", "cron"),
+        ("webhook", "webhook"),
+        ("subagent_context", "subagent"),
+        ("heartbeat_poll", "heartbeat"),
+        (None, "unknown"),
+    ],
+)
+def test_a_transcript_without_a_row_is_known_by_its_first_mark(tmp_path: Path, mark: str, session_type: str) -> None:
+    (call,) = calls(tmp_path, lines=turn("t", mark=mark))
+    assert call["session_type"] == session_type
+
+
+def test_heartbeats_and_wakes_inside_main_are_their_own_turns(tmp_path: Path) -> None:
+    found = calls(
+        tmp_path,
+        lines=[
+            *turn("talk"),
+            *turn("beat", T + MINUTE, mark="heartbeat_poll"),
+            *turn("wake", T + 2 * MINUTE, mark="cron_wake"),
+            line("p-u", T + 3 * MINUTE, USER, provenance_tool="heartbeat"),
+            line("p-a", T + 3 * MINUTE + SECOND),
+        ],
+        sessions=[session("s1", "agent:alec:main")],
+    )
+    assert [(call["session_type"], call["type_evidence"]) for call in found] == [
+        ("main", "key"),
+        ("heartbeat", "mark"),
+        ("system_event", "mark"),
+        ("heartbeat", "provenance"),
+    ]
+    assert len({call["turn_id"] for call in found}) == 4
+
+
+def test_a_webhook_that_wears_a_cron_key_is_a_webhook(tmp_path: Path) -> None:
+    (by_source,) = calls(
+        tmp_path, lines=turn("t"), sessions=[session("s1", "agent:alec:cron:9", hook_source="webhook")]
+    )
+    assert by_source["session_type"] == "webhook"
+    (by_mark,) = calls(tmp_path / "2", lines=turn("t", mark="webhook"), sessions=[session("s1", "agent:alec:cron:9")])
+    assert by_mark["session_type"] == "webhook"
+
+
+def test_a_cron_run_with_a_base_row_and_a_run_row_is_cron(tmp_path: Path) -> None:
+    (call,) = calls(
+        tmp_path,
+        lines=turn("t"),
+        sessions=[session("s1", "agent:alec:cron:9:run:s1-0", updated_at=T), session("s1", "agent:alec:cron:9")],
+    )
+    assert (call["session_type"], call["job_id"]) == ("cron", "9")
+
+
+def test_gateway_only_rows_keep_their_own_evidence(tmp_path: Path) -> None:
+    found = calls(
+        tmp_path,
+        requests=[
+            request("1", T, pipeline="dod-verify", step="verdict"),
+            request("2", T + SECOND, method="documentation", ticket_key="FAD-1"),
+            request("3", T + 2 * SECOND),
+            request("4", T + 3 * SECOND, is_health_check=True),
+            request("5", T + 4 * SECOND, call_type="/v1/models", status="failure"),
+            request("6-attempt-0", T + 5 * SECOND, is_attempt=True, status="failure", spend_usd=0.1),
+        ],
+    )
+    assert [(call["session_type"], call["is_request"]) for call in found] == [
+        ("llm_task", True),
+        ("worker", True),
+        ("api", True),
+        ("maintenance", False),
+        ("maintenance", False),
+        ("api", False),
+    ]
+    assert {call["lane"] for call in found} == {"alec"}
+
+
+def test_failures_carry_estimated_tokens(tmp_path: Path) -> None:
+    (call,) = calls(tmp_path, requests=[request("1", T, status="failure", error_kind="timeout", spend_usd=0.0)])
+    assert (call["status"], call["error_kind"], call["tokens_basis"], call["list_usd"]) == (
+        "error",
+        "timeout",
+        "estimated",
+        None,
+    )
+
+
+def test_an_old_proxy_does_not_know_about_fallbacks(tmp_path: Path) -> None:
+    (call,) = calls(tmp_path, requests=[request("1", T, attempted_fallbacks=None, original_model_group=None)])
+    assert call["is_fallback"] is None
+    assert call["model_group_requested"] == "standard"
+
+
+# --- categories and lanes
+
+
+def test_operators_rules_come_before_the_defaults(tmp_path: Path) -> None:
+    toml = """
+    [[category_rules]]
+    session_type = "cron"
+    job_name = "nightly%"
+    category = "night shift"
+    """
+    lines = [line("u", T, USER, mark="cron", mark_id="9", mark_name="Nightly-Digest"), line("a", T + SECOND)]
+    (call,) = calls(tmp_path, lines=lines, sessions=[session("s1", "agent:alec:cron:9")], toml=toml)
+    assert (call["category"], call["job_name"]) == ("night shift", "Nightly-Digest")
+
+
+def test_work_without_a_rule_is_called_by_its_type(tmp_path: Path) -> None:
+    (call,) = calls(tmp_path, lines=turn("t"))
+    assert call["category"] == "unknown"
+
+
+def test_a_key_alias_can_stand_for_a_lane(tmp_path: Path) -> None:
+    found = calls(
+        tmp_path,
+        requests=[request("1", T, key_alias="batch-7"), request("2", T + SECOND, key_alias=None)],
+        toml='[lanes]\nbatch-7 = "nightly batches"',
+    )
+    assert [call["lane"] for call in found] == ["nightly batches", "no key alias"]
+
+
+# --- prices
+
+
+def test_list_price_counts_every_kind_of_token(tmp_path: Path) -> None:
+    (call,) = calls(
+        tmp_path,
+        requests=[
+            request(
+                "1",
+                T,
+                provider="anthropic",
+                model="anthropic/claude-opus-4-7",
+                prompt_tokens=100_000,
+                cache_read_tokens=80_000,
+                cache_write_tokens=10_000,
+                output_tokens=2_000,
+            )
+        ],
+    )
+    assert call["list_usd"] == Decimal("0.2025")
+
+
+def test_an_unknown_model_has_no_price_and_not_a_zero_one(tmp_path: Path) -> None:
+    (call,) = calls(tmp_path, requests=[request("1", T, provider="x", model="x/nobody-knows-it")])
+    assert call["list_usd"] is None
+
+
+def test_a_new_primary_does_not_rewrite_old_weeks(tmp_path: Path) -> None:
+    toml = """
+    [price_aliases]
+    in-house = [
+      { priced_as = "openai/gpt-5.4" },
+      { priced_as = "openai/gpt-5.4-mini", since = 2026-11-23 },
+    ]
+    """
+    old, new = calls(
+        tmp_path,
+        requests=[
+            request(n, at, provider="", model="in-house", prompt_tokens=10**6, cache_read_tokens=0, output_tokens=0)
+            for n, at in (("1", T - timedelta(days=7)), ("2", T))
+        ],
+        toml=toml,
+    )
+    assert old["list_usd"] > new["list_usd"] > 0
+
+
+def test_local_dates_follow_the_configured_zone(tmp_path: Path) -> None:
+    (call,) = calls(tmp_path, lines=turn("t", datetime(2026, 11, 22, 23, 30)), toml='timezone = "Europe/Berlin"')
+    assert (str(call["local_date"]), call["local_week"]) == ("2026-11-23", "2026-W48")
+
+
+def test_assistant_lines_before_any_user_line_make_a_turn_of_their_own(tmp_path: Path) -> None:
+    (call,) = calls(tmp_path, lines=[line("a", T, ASSISTANT)])
+    assert call["turn_id"] == "alec/s1/start"
