@@ -9,6 +9,7 @@ from agentops_pipelines.sources.batches import Batch
 from agentops_pipelines.sources.schemas import (
     LITELLM_SPEND_LOGS,
     OPENCLAW_LINES,
+    OPENCLAW_RUNS,
     OPENCLAW_SESSIONS,
     OPENCLAW_TRANSCRIPTS,
     RawTable,
@@ -85,6 +86,7 @@ def batch(
     lines: Sequence[Row] = (),
     transcripts: Sequence[Row] = (),
     sessions: Sequence[Row] = (),
+    runs: Sequence[Row] = (),
     requests: Sequence[Row] = (),
 ) -> Batch:
     """All rows of a small world as one batch."""
@@ -93,6 +95,7 @@ def batch(
             OPENCLAW_LINES: frame(OPENCLAW_LINES, lines),
             OPENCLAW_TRANSCRIPTS: frame(OPENCLAW_TRANSCRIPTS, transcripts),
             OPENCLAW_SESSIONS: frame(OPENCLAW_SESSIONS, sessions),
+            OPENCLAW_RUNS: frame(OPENCLAW_RUNS, runs),
             LITELLM_SPEND_LOGS: frame(LITELLM_SPEND_LOGS, requests),
         }
     )

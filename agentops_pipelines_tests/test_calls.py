@@ -214,6 +214,65 @@ def test_heartbeats_and_wakes_inside_main_are_their_own_turns(tmp_path: Path) ->
     assert len({call["turn_id"] for call in found}) == 4
 
 
+def run(run_id: str, at: datetime, **changes: object) -> dict:
+    return {"host": "local", "agent_id": "alec", "session_id": "s1", "run_id": run_id, "started_at": at, **changes}
+
+
+def test_the_trajectory_of_a_run_says_what_started_a_turn(tmp_path: Path) -> None:
+    """The same text opens heartbeats and cron events; a sub-agent's announce has no user line at all."""
+    found = calls(
+        tmp_path,
+        lines=[
+            *turn("talk"),
+            *turn("beat", T + MINUTE, mark="heartbeat_poll"),
+            *turn("event", T + 2 * MINUTE, mark="heartbeat_poll"),
+            *turn("spawn", T + 3 * MINUTE),
+            line("announce", T + 4 * MINUTE),
+        ],
+        sessions=[session("s1", "agent:alec:main")],
+        runs=[
+            run("r1", T, trigger="user", message_provider="webchat"),
+            run("r2", T + MINUTE, trigger="heartbeat", message_provider="heartbeat"),
+            run("r3", T + 2 * MINUTE, trigger="heartbeat", message_provider="cron-event"),
+            run("r4", T + 3 * MINUTE, trigger="user", ended_at=T + 3 * MINUTE + 2 * SECOND),
+            run("announce:v1:child:1", T + 4 * MINUTE - SECOND, trigger="user"),
+        ],
+    )
+    assert [(call["line_id"], call["session_type"], call["type_evidence"]) for call in found] == [
+        ("talk-a", "main", "key"),
+        ("beat-a", "heartbeat", "run"),
+        ("event-a", "system_event", "run"),
+        ("spawn-a", "main", "key"),
+        ("announce", "subagent", "run"),
+    ]
+    assert len({call["turn_id"] for call in found}) == 5
+
+
+def test_a_run_that_ended_long_ago_says_nothing_about_a_later_turn(tmp_path: Path) -> None:
+    (call,) = calls(
+        tmp_path,
+        lines=turn("t", T + MINUTE),
+        sessions=[session("s1", "agent:alec:main")],
+        runs=[run("r1", T, trigger="heartbeat", ended_at=T + SECOND)],
+    )
+    assert call["session_type"] == "main"
+
+
+def test_the_run_a_line_names_beats_the_clock(tmp_path: Path) -> None:
+    (call,) = calls(
+        tmp_path,
+        lines=turn("t", run_id="r1"),
+        sessions=[session("s1", "agent:alec:main")],
+        runs=[run("r1", T - MINUTE, trigger="heartbeat"), run("r2", T, trigger="user")],
+    )
+    assert call["session_type"] == "heartbeat"
+
+
+def test_archived_transcripts_get_their_key_from_the_trajectory(tmp_path: Path) -> None:
+    (call,) = calls(tmp_path, lines=turn("t"), runs=[run("r1", T, session_key="agent:alec:cron:9")])
+    assert (call["session_key"], call["session_type"]) == ("agent:alec:cron:9", "cron")
+
+
 def test_a_webhook_that_wears_a_cron_key_is_a_webhook(tmp_path: Path) -> None:
     (by_source,) = calls(
         tmp_path, lines=turn("t"), sessions=[session("s1", "agent:alec:cron:9", hook_source="webhook")]
@@ -353,4 +412,4 @@ def test_local_dates_follow_the_configured_zone(tmp_path: Path) -> None:
 
 def test_assistant_lines_before_any_user_line_make_a_turn_of_their_own(tmp_path: Path) -> None:
     (call,) = calls(tmp_path, lines=[line("a", T, ASSISTANT)])
-    assert call["turn_id"] == "alec/s1/start"
+    assert call["turn_id"] == "alec/s1/a"

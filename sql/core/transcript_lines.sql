@@ -1,7 +1,8 @@
 -- OpenClaw transcript lines, each counted once, put into turns.
 -- A fork copies its parent's lines, a resumed checkpoint copies a session, and one session can be seen on two hosts:
 -- the same line id written at the same moment with the same content is one line. It belongs to the session that is no
--- fork, then to the oldest.
+-- fork, then to the oldest. A turn begins with a user line, or where a run answers that no user line opened (the announce
+-- of a sub-agent). The run of a line is the one it names, else the last one that its session's trajectory started before it.
 -- Grain: one row per line (agent_id, session_id, line_id).
 -- Columns:
 --   host  configured name of the machine
@@ -10,7 +11,7 @@
 --   line_id  id of the line in its session
 --   position  byte offset or seq: order within the session
 --   kind  user, assistant, compaction or reset
---   turn_id  agent_id/session_id/line_id of the user line that opened the turn; .../start before the first one
+--   turn_id  agent_id/session_id/line_id of the line that opened the turn
 --   written_at  when OpenClaw wrote the line (UTC)
 --   started_at  when the message began; for an assistant line the start of the model call (UTC)
 --   provider  assistant: provider configured in OpenClaw
@@ -27,7 +28,9 @@
 --   tool_calls  assistant: tool calls in the message
 --   reply_chars  length of the visible text
 --   poll_phrase  assistant: id of the empty-poll phrase the answer amounts to
---   run_id  agent run, when the line carries it
+--   run_id  agent run; NULL when neither the line nor a trajectory tells
+--   run_trigger  what the trajectory says has started the run
+--   run_message_provider  where the trajectory says the run's message came from
 --   mark  user: what the opening of the text says the turn is
 --   mark_id  user: cron job id or webhook job id beside the mark
 --   mark_name  user: cron job or webhook task name beside the mark
@@ -49,26 +52,98 @@ WITH copies AS (
   LEFT JOIN raw.openclaw_transcripts t
     ON t.host = l.host AND t.agent_id = l.agent_id AND t.session_id = l.session_id
 ),
-ordered AS (
+lines AS (
+  SELECT c.* FROM copies c WHERE c.copy_number = 1
+),
+runs AS (
   SELECT
-    c.*,
-    sum(CASE WHEN c.kind = 'user' THEN 1 ELSE 0 END) OVER (
-      PARTITION BY c.agent_id, c.session_id
-      ORDER BY c.written_at NULLS FIRST, c.position NULLS FIRST, c.line_id NULLS FIRST
+    r.agent_id, r.session_id, r.run_id, r.started_at, r.ended_at, r.trigger, r.message_provider,
+    row_number() OVER (
+      PARTITION BY r.agent_id, r.session_id ORDER BY r.started_at NULLS LAST, r.run_id NULLS LAST
+    ) AS run_number
+  FROM (
+    SELECT
+      x.agent_id, x.session_id, x.run_id, x.started_at, max(x.ended_at) AS ended_at, min(x.trigger) AS trigger,
+      min(x.message_provider) AS message_provider
+    FROM raw.openclaw_runs x
+    WHERE x.started_at IS NOT NULL
+    GROUP BY x.agent_id, x.session_id, x.run_id, x.started_at
+  ) r
+),
+-- Starts of runs and lines in one sequence: the number of starts so far is the run a line belongs to.
+moments AS (
+  SELECT l.agent_id, l.session_id, l.line_id, l.written_at AS moment, CAST(0 AS BIGINT) AS is_start
+  FROM lines l
+  UNION ALL
+  SELECT r.agent_id, r.session_id, r.run_id AS line_id, r.started_at AS moment, CAST(1 AS BIGINT) AS is_start
+  FROM runs r
+),
+counted AS (
+  SELECT
+    m.agent_id, m.session_id, m.line_id, m.moment, m.is_start,
+    sum(m.is_start) OVER (
+      PARTITION BY m.agent_id, m.session_id
+      ORDER BY m.moment NULLS FIRST, m.is_start DESC NULLS LAST, m.line_id NULLS FIRST
+      ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+    ) AS run_number
+  FROM moments m
+),
+told AS (
+  SELECT
+    c.agent_id, c.session_id, c.line_id, r.run_id, r.trigger, r.message_provider
+  FROM counted c
+  JOIN runs r ON r.agent_id = c.agent_id AND r.session_id = c.session_id AND r.run_number = c.run_number
+  WHERE c.is_start = 0 AND (r.ended_at IS NULL OR c.moment <= r.ended_at + INTERVAL '5' SECOND)
+),
+named AS (
+  SELECT r.agent_id, r.session_id, r.run_id, min(r.trigger) AS trigger, min(r.message_provider) AS message_provider
+  FROM runs r
+  GROUP BY r.agent_id, r.session_id, r.run_id
+),
+placed AS (
+  SELECT
+    l.*,
+    coalesce(l.run_id, t.run_id) AS line_run_id,
+    coalesce(n.trigger, t.trigger) AS run_trigger,
+    coalesce(n.message_provider, t.message_provider) AS run_message_provider
+  FROM lines l
+  LEFT JOIN told t ON t.agent_id = l.agent_id AND t.session_id = l.session_id AND t.line_id = l.line_id
+  LEFT JOIN named n ON n.agent_id = l.agent_id AND n.session_id = l.session_id AND n.run_id = l.run_id
+),
+followed AS (
+  SELECT
+    p.*,
+    lag(p.kind) OVER session_order AS kind_before,
+    lag(p.line_run_id) OVER session_order AS run_before
+  FROM placed p
+  WINDOW session_order AS (
+    PARTITION BY p.agent_id, p.session_id
+    ORDER BY p.written_at NULLS FIRST, p.position NULLS FIRST, p.line_id NULLS FIRST
+  )
+),
+opened AS (
+  SELECT
+    f.*,
+    sum(CASE
+      WHEN f.kind = 'user' OR f.kind_before IS NULL THEN 1
+      WHEN f.kind = 'assistant' AND f.kind_before = 'assistant' AND f.line_run_id <> f.run_before THEN 1
+      ELSE 0
+    END) OVER (
+      PARTITION BY f.agent_id, f.session_id
+      ORDER BY f.written_at NULLS FIRST, f.position NULLS FIRST, f.line_id NULLS FIRST
       ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
     ) AS turn_number
-  FROM copies c
-  WHERE c.copy_number = 1
+  FROM followed f
 )
 SELECT
   o.host, o.agent_id, o.session_id, o.line_id, o.position, o.kind,
-  o.agent_id || '/' || o.session_id || '/' || coalesce(
-    max(CASE WHEN o.kind = 'user' THEN o.line_id END)
-      OVER (PARTITION BY o.agent_id, o.session_id, o.turn_number),
-    'start'
+  o.agent_id || '/' || o.session_id || '/' || first_value(o.line_id) OVER (
+    PARTITION BY o.agent_id, o.session_id, o.turn_number
+    ORDER BY o.written_at NULLS FIRST, o.position NULLS FIRST, o.line_id NULLS FIRST
   ) AS turn_id,
   o.written_at, o.started_at, o.provider, o.model, o.response_id,
   o.input_tokens, o.cache_read_tokens, o.cache_write_tokens, o.output_tokens, o.reasoning_tokens,
-  o.estimate_usd, o.stop_reason, o.error_kind, o.tool_calls, o.reply_chars, o.poll_phrase, o.run_id,
+  o.estimate_usd, o.stop_reason, o.error_kind, o.tool_calls, o.reply_chars, o.poll_phrase,
+  o.line_run_id AS run_id, o.run_trigger, o.run_message_provider,
   o.mark, o.mark_id, o.mark_name, o.provenance_kind, o.provenance_tool, o.ticket_keys
-FROM ordered o
+FROM opened o

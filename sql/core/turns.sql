@@ -1,5 +1,6 @@
 -- Turns: a user line and the assistant lines that answer it, with what started them.
--- Best evidence first: the provenance OpenClaw wrote on the user line, the mark that opens its text, the session key.
+-- Best evidence first: the trigger in the run's trajectory, the provenance OpenClaw wrote on the user line, the mark that opens
+-- its text, the session key. Only sessions that people talk in hold turns of several kinds; elsewhere the key decides.
 -- A session without a key takes the type that the mark of its first user line tells.
 -- Grain: one row per turn_id.
 -- Columns:
@@ -13,7 +14,7 @@
 --   session_type  main, heartbeat, cron, subagent, isolated, webhook, system_event, channel, dm, named, acp, api,
 --         maintenance or unknown
 --   trigger  human or autonomous
---   evidence  what decided the type: provenance, mark, key, first mark or none
+--   evidence  what decided the type: run, provenance, mark, key, first mark or none
 --   job_id  cron job
 --   job_name  cron job or webhook task name
 --   calls  model calls in the turn, failed ones included
@@ -42,6 +43,9 @@ opened AS (
     min(CASE WHEN l.kind = 'user' THEN l.mark_id END) AS mark_id,
     min(CASE WHEN l.kind = 'user' THEN l.mark_name END) AS mark_name,
     min(CASE WHEN l.kind = 'user' THEN l.provenance_tool END) AS provenance_tool,
+    min(CASE WHEN l.kind = 'assistant' THEN l.run_id END) AS run_id,
+    min(CASE WHEN l.kind = 'assistant' THEN l.run_trigger END) AS run_trigger,
+    min(CASE WHEN l.kind = 'assistant' THEN l.run_message_provider END) AS run_message_provider,
     min(CASE WHEN l.kind = 'user' THEN l.ticket_keys END) AS ticket_keys,
     count(*) FILTER (WHERE l.kind = 'assistant') AS calls
   FROM core.transcript_lines l
@@ -58,29 +62,45 @@ answers AS (
   FROM core.transcript_lines l
   WHERE l.kind = 'assistant' AND l.stop_reason IS DISTINCT FROM 'error'
 ),
-typed AS (
+known AS (
   SELECT
     o.*,
     k.session_key,
     k.key_job_id,
-    f.mark_id AS first_mark_id,
-    f.mark_name AS first_mark_name,
     k.key_type,
-    -- Inside a session that people talk in, a turn can be opened by the machine.
+    k.key_type NOT IN (
+      'heartbeat', 'cron', 'isolated', 'subagent', 'webhook', 'system_event', 'acp', 'api', 'maintenance'
+    ) AS is_mixed,
+    f.mark AS first_mark,
+    f.mark_id AS first_mark_id,
+    f.mark_name AS first_mark_name
+  FROM opened o
+  JOIN core.session_keys k ON k.agent_id = o.agent_id AND k.session_id = o.session_id
+  LEFT JOIN firsts f ON f.agent_id = o.agent_id AND f.session_id = o.session_id AND f.n = 1
+),
+typed AS (
+  SELECT
+    n.*,
     CASE
-      WHEN k.key_type IN ('heartbeat', 'cron', 'isolated', 'subagent', 'webhook', 'system_event', 'acp', 'api', 'maintenance')
-        THEN CAST(NULL AS STRING)
-      WHEN o.provenance_tool = 'heartbeat' THEN 'heartbeat'
-      WHEN o.provenance_tool IN ('cron', 'hook') THEN 'system_event'
+      WHEN n.run_id LIKE 'announce:%' THEN 'subagent'
+      WHEN NOT n.is_mixed THEN CAST(NULL AS STRING)
+      WHEN n.run_trigger = 'heartbeat' AND n.run_message_provider = 'cron-event' THEN 'system_event'
+      WHEN n.run_trigger = 'heartbeat' THEN 'heartbeat'
+      WHEN n.run_trigger IN ('memory', 'overflow') THEN 'maintenance'
+    END AS run_type,
+    CASE
+      WHEN n.provenance_tool = 'subagent_announce' THEN 'subagent'
+      WHEN NOT n.is_mixed THEN CAST(NULL AS STRING)
+      WHEN n.provenance_tool = 'heartbeat' THEN 'heartbeat'
+      WHEN n.provenance_tool IN ('cron', 'hook') AND n.key_type <> 'unknown' THEN 'system_event'
     END AS provenance_type,
     CASE
-      WHEN o.mark = 'webhook' THEN 'webhook'
-      WHEN k.key_type IN ('heartbeat', 'cron', 'isolated', 'subagent', 'webhook', 'system_event', 'acp', 'api', 'maintenance')
-        THEN CAST(NULL AS STRING)
-      WHEN o.mark = 'heartbeat_poll' THEN 'heartbeat'
-      WHEN o.mark IN ('cron_wake', 'session_event') THEN 'system_event'
+      WHEN n.mark = 'webhook' THEN 'webhook'
+      WHEN NOT n.is_mixed THEN CAST(NULL AS STRING)
+      WHEN n.mark = 'heartbeat_poll' THEN 'heartbeat'
+      WHEN n.mark IN ('cron_wake', 'session_event') THEN 'system_event'
     END AS mark_type,
-    CASE f.mark
+    CASE n.first_mark
       WHEN 'cron' THEN 'cron'
       WHEN 'webhook' THEN 'webhook'
       WHEN 'subagent_context' THEN 'subagent'
@@ -88,21 +108,15 @@ typed AS (
       WHEN 'cron_wake' THEN 'system_event'
       WHEN 'session_event' THEN 'system_event'
     END AS first_mark_type
-  FROM opened o
-  LEFT JOIN core.session_keys k ON k.agent_id = o.agent_id AND k.session_id = o.session_id
-  LEFT JOIN firsts f ON f.agent_id = o.agent_id AND f.session_id = o.session_id AND f.n = 1
+  FROM known n
 ),
 decided AS (
   SELECT
     t.*,
+    coalesce(t.run_type, t.provenance_type, t.mark_type, nullif(t.key_type, 'unknown'), t.first_mark_type, 'unknown')
+      AS session_type,
     CASE
-      WHEN t.provenance_type IS NOT NULL THEN t.provenance_type
-      WHEN t.mark_type IS NOT NULL THEN t.mark_type
-      WHEN t.key_type <> 'unknown' THEN t.key_type
-      WHEN t.first_mark_type IS NOT NULL THEN t.first_mark_type
-      ELSE 'unknown'
-    END AS session_type,
-    CASE
+      WHEN t.run_type IS NOT NULL THEN 'run'
       WHEN t.provenance_type IS NOT NULL THEN 'provenance'
       WHEN t.mark_type IS NOT NULL THEN 'mark'
       WHEN t.key_type <> 'unknown' THEN 'key'
