@@ -8,6 +8,7 @@ SQL under sql/core and sql/mart has no parameters and no clock: `conf.run` says 
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -20,6 +21,7 @@ from agentops_pipelines.warehouse import Writer
 CONF_TABLES: dict[str, str] = {
     "run": "This run: the time it counts as now, the time zone of days and weeks, the basis of cost_usd.",
     "days": "Local days: one row per date, with its bounds in UTC (23 and 25 hours at clock changes).",
+    "hours": "UTC hours with the local date they lie in, and the local midnight inside them if there is one.",
     "windows": "Reporting windows: every ISO week in history, the 7 days up to now, the 7 days before these.",
     "lanes": "Virtual key aliases that stand for an agent lane of another name.",
     "category_rules": "What the operator calls each kind of work; the first rule that matches wins.",
@@ -36,7 +38,7 @@ def write_conf_tables(writer: Writer, settings: Settings, *, as_of: datetime) ->
     """Rewrite all conf tables. `as_of` (naive UTC) is the time the run counts as now."""
     first, last = _data_range(writer, as_of)
     zone = settings.config.zone
-    days = list(_days(zone, first=_local_date(first, zone), last=_local_date(max(last, as_of), zone)))
+    days = list(local_days(zone, first=_local_date(first, zone), last=_local_date(max(last, as_of), zone)))
     models, deployments = _models(writer)
     prices = list_prices(
         models,
@@ -63,6 +65,7 @@ def write_conf_tables(writer: Writer, settings: Settings, *, as_of: datetime) ->
                 },
                 orient="row",
             ),
+            "hours": hours_frame(days),
             "windows": windows_frame(zone, first=first, as_of=as_of),
             "lanes": _pairs(config.lanes.items(), "key_alias", "lane"),
             "category_rules": pl.DataFrame(
@@ -113,6 +116,32 @@ def windows_frame(zone: ZoneInfo, *, first: datetime, as_of: datetime) -> pl.Dat
     )
 
 
+def hours_frame(days: list[tuple[date, str, datetime, datetime]]) -> pl.DataFrame:
+    """UTC hours of the days: an equality join on the hour finds a call's local date much faster than a range join.
+
+    In zones that are not whole hours off UTC, local midnight lies inside an hour: from then on `next_date` holds.
+    """
+    rows: list[tuple[object, ...]] = []
+    hour = days[0][2].replace(minute=0)
+    for (day, week, _, end), (next_day, next_week, _, _) in pairwise(days):
+        while hour < end:
+            midnight = end if end < hour + timedelta(hours=1) else None
+            rows.append((hour, day, week, midnight, next_day, next_week))
+            hour += timedelta(hours=1)
+    return pl.DataFrame(
+        rows,
+        schema={
+            "starts_at": pl.Datetime("us"),
+            "local_date": pl.Date,
+            "local_week": pl.String,
+            "midnight_at": pl.Datetime("us"),
+            "next_date": pl.Date,
+            "next_week": pl.String,
+        },
+        orient="row",
+    )
+
+
 def iso_week(day: date) -> str:
     """The ISO week a date lies in, as 2026-W47."""
     year, week, _ = day.isocalendar()
@@ -132,9 +161,10 @@ def _weeks(zone: ZoneInfo, *, first: date, as_of: datetime) -> Iterator[tuple[ob
         monday += timedelta(days=7)
 
 
-def _days(zone: ZoneInfo, *, first: date, last: date) -> Iterator[tuple[date, str, datetime, datetime]]:
+def local_days(zone: ZoneInfo, *, first: date, last: date) -> Iterator[tuple[date, str, datetime, datetime]]:
+    """(date, ISO week, start, end) in UTC of the days from the one before `first` to two after `last`."""
     day = first - timedelta(days=1)
-    while day <= last + timedelta(days=1):
+    while day <= last + timedelta(days=2):
         yield day, iso_week(day), _midnight(day, zone), _midnight(day + timedelta(days=1), zone)
         day += timedelta(days=1)
 

@@ -1,12 +1,12 @@
 """Days and windows: local midnights in UTC, clock changes, year ends, labels."""
 
 import itertools
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from agentops_pipelines.conf import iso_week, windows_frame
+from agentops_pipelines.conf import hours_frame, iso_week, local_days, windows_frame
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -73,3 +73,22 @@ def test_labels_say_the_dates(window_id: str, label: str) -> None:
 def test_iso_weeks_cross_the_year() -> None:
     assert iso_week(date(2027, 1, 3)) == "2026-W53"
     assert iso_week(date(2024, 12, 30)) == "2025-W01"
+
+
+@pytest.mark.parametrize(
+    "name", ["UTC", "Europe/Berlin", "Asia/Kolkata", "Asia/Kathmandu", "America/St_Johns", "Pacific/Apia"]
+)
+def test_hours_know_the_local_date_of_every_moment(name: str) -> None:
+    zone = ZoneInfo(name)
+    first = date(2026, 3, 20)
+    hours = {
+        row["starts_at"]: row
+        for row in hours_frame(list(local_days(zone, first=first, last=date(2026, 4, 2)))).to_dicts()
+    }
+    moment = datetime(2026, 3, 21)
+    while moment < datetime(2026, 4, 1):
+        row = hours[moment.replace(minute=0)]
+        is_next = row["midnight_at"] is not None and moment >= row["midnight_at"]
+        local = moment.replace(tzinfo=UTC).astimezone(zone).date()
+        assert (row["next_date"] if is_next else row["local_date"]) == local, moment
+        moment += timedelta(minutes=15)

@@ -120,37 +120,36 @@ joined AS (
 placed AS (
   SELECT
     j.*,
-    d.local_date,
-    d.local_week,
+    CASE WHEN j.started_at >= h.midnight_at THEN h.next_date ELSE h.local_date END AS local_date,
+    CASE WHEN j.started_at >= h.midnight_at THEN h.next_week ELSE h.local_week END AS local_week,
     coalesce(j.agent_id, n.lane, j.key_alias, 'no key alias') AS lane,
-    c.category,
-    p.input_price, p.cache_read_price, p.cache_write_price, p.cache_write_1h_price, p.output_price
+    c.category
   FROM joined j
-  LEFT JOIN conf.days d ON j.started_at >= d.starts_at AND j.started_at < d.ends_at
+  LEFT JOIN conf.hours h ON h.starts_at = date_trunc('hour', j.started_at)
   LEFT JOIN conf.lanes n ON n.key_alias = j.key_alias
   LEFT JOIN core.categories c
     ON c.session_type = j.session_type
     AND c.job_name = lower(coalesce(j.job_name, ''))
     AND c.method = lower(coalesce(j.method, ''))
     AND c.tag = lower(coalesce(j.tag, ''))
-  LEFT JOIN core.list_prices p
-    ON p.provider = coalesce(j.provider, '')
-    AND p.model = coalesce(j.model, '')
-    AND d.local_date >= p.valid_from AND d.local_date < p.valid_to
-    AND j.input_tokens + j.cache_read_tokens + j.cache_write_tokens >= p.min_prompt_tokens
-    AND j.input_tokens + j.cache_read_tokens + j.cache_write_tokens < p.max_prompt_tokens
 ),
 priced AS (
   SELECT
     x.*,
     CASE WHEN x.tokens_basis = 'reported' THEN CAST(
-      CAST(x.input_price * CAST(x.input_tokens AS DECIMAL(19,0)) AS DECIMAL(18,12))
-      + CAST(x.cache_read_price * CAST(x.cache_read_tokens AS DECIMAL(19,0)) AS DECIMAL(18,12))
-      + CAST(x.cache_write_price * CAST(x.cache_write_tokens - x.cache_write_1h_tokens AS DECIMAL(19,0)) AS DECIMAL(18,12))
-      + CAST(x.cache_write_1h_price * CAST(x.cache_write_1h_tokens AS DECIMAL(19,0)) AS DECIMAL(18,12))
-      + CAST(x.output_price * CAST(x.output_tokens AS DECIMAL(19,0)) AS DECIMAL(18,12))
+      CAST(p.input_price * CAST(x.input_tokens AS DECIMAL(19,0)) AS DECIMAL(18,12))
+      + CAST(p.cache_read_price * CAST(x.cache_read_tokens AS DECIMAL(19,0)) AS DECIMAL(18,12))
+      + CAST(p.cache_write_price * CAST(x.cache_write_tokens - x.cache_write_1h_tokens AS DECIMAL(19,0)) AS DECIMAL(18,12))
+      + CAST(p.cache_write_1h_price * CAST(x.cache_write_1h_tokens AS DECIMAL(19,0)) AS DECIMAL(18,12))
+      + CAST(p.output_price * CAST(x.output_tokens AS DECIMAL(19,0)) AS DECIMAL(18,12))
       AS DECIMAL(18,12)) END AS list_usd
   FROM placed x
+  LEFT JOIN core.list_prices p
+    ON p.provider = coalesce(x.provider, '')
+    AND p.model = coalesce(x.model, '')
+    AND x.local_date >= p.valid_from AND x.local_date < p.valid_to
+    AND x.input_tokens + x.cache_read_tokens + x.cache_write_tokens >= p.min_prompt_tokens
+    AND x.input_tokens + x.cache_read_tokens + x.cache_write_tokens < p.max_prompt_tokens
 )
 SELECT
   y.call_id, y.source, y.match_rule, y.request_id, y.litellm_call_id, y.line_id, y.host, y.agent_id, y.lane,

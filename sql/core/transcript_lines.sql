@@ -37,9 +37,15 @@
 --   provenance_kind  user: who put the line in (2026.9+)
 --   provenance_tool  user: tool that put the line in (2026.9+)
 --   ticket_keys  user: ticket-shaped keys in the text, space-separated
-WITH copies AS (
+WITH doubled AS (
+  SELECT l.agent_id, l.line_id, l.written_at
+  FROM raw.openclaw_lines l
+  GROUP BY l.agent_id, l.line_id, l.written_at
+  HAVING count(*) > 1
+),
+copies AS (
   SELECT
-    l.*,
+    l.host, l.agent_id, l.session_id, l.line_id,
     row_number() OVER (
       PARTITION BY
         l.agent_id, l.line_id, l.kind, l.written_at, l.started_at, l.response_id, l.model,
@@ -49,11 +55,19 @@ WITH copies AS (
         t.created_at NULLS LAST, l.session_id NULLS LAST, l.host NULLS LAST
     ) AS copy_number
   FROM raw.openclaw_lines l
+  JOIN doubled d
+    ON d.agent_id = l.agent_id AND d.line_id = l.line_id AND d.written_at IS NOT DISTINCT FROM l.written_at
   LEFT JOIN raw.openclaw_transcripts t
     ON t.host = l.host AND t.agent_id = l.agent_id AND t.session_id = l.session_id
 ),
 lines AS (
-  SELECT c.* FROM copies c WHERE c.copy_number = 1
+  SELECT l.*
+  FROM raw.openclaw_lines l
+  WHERE NOT EXISTS (
+    SELECT 1 FROM copies c
+    WHERE c.host = l.host AND c.agent_id = l.agent_id AND c.session_id = l.session_id AND c.line_id = l.line_id
+      AND c.copy_number > 1
+  )
 ),
 runs AS (
   SELECT
@@ -74,6 +88,7 @@ runs AS (
 moments AS (
   SELECT l.agent_id, l.session_id, l.line_id, l.written_at AS moment, CAST(0 AS BIGINT) AS is_start
   FROM lines l
+  WHERE EXISTS (SELECT 1 FROM runs r WHERE r.agent_id = l.agent_id AND r.session_id = l.session_id)
   UNION ALL
   SELECT r.agent_id, r.session_id, r.run_id AS line_id, r.started_at AS moment, CAST(1 AS BIGINT) AS is_start
   FROM runs r
@@ -102,8 +117,8 @@ named AS (
 ),
 placed AS (
   SELECT
-    l.*,
-    coalesce(l.run_id, t.run_id) AS line_run_id,
+    l.agent_id, l.session_id, l.line_id, l.kind, l.written_at, l.position,
+    coalesce(l.run_id, t.run_id) AS run_id,
     coalesce(n.trigger, t.trigger) AS run_trigger,
     coalesce(n.message_provider, t.message_provider) AS run_message_provider
   FROM lines l
@@ -114,7 +129,7 @@ followed AS (
   SELECT
     p.*,
     lag(p.kind) OVER session_order AS kind_before,
-    lag(p.line_run_id) OVER session_order AS run_before
+    lag(p.run_id) OVER session_order AS run_before
   FROM placed p
   WINDOW session_order AS (
     PARTITION BY p.agent_id, p.session_id
@@ -126,7 +141,7 @@ opened AS (
     f.*,
     sum(CASE
       WHEN f.kind = 'user' OR f.kind_before IS NULL THEN 1
-      WHEN f.kind = 'assistant' AND f.kind_before = 'assistant' AND f.line_run_id <> f.run_before THEN 1
+      WHEN f.kind = 'assistant' AND f.kind_before = 'assistant' AND f.run_id <> f.run_before THEN 1
       ELSE 0
     END) OVER (
       PARTITION BY f.agent_id, f.session_id
@@ -134,16 +149,22 @@ opened AS (
       ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
     ) AS turn_number
   FROM followed f
+),
+turns AS (
+  SELECT
+    o.agent_id, o.session_id, o.line_id, o.run_id, o.run_trigger, o.run_message_provider,
+    o.agent_id || '/' || o.session_id || '/' || first_value(o.line_id) OVER (
+      PARTITION BY o.agent_id, o.session_id, o.turn_number
+      ORDER BY o.written_at NULLS FIRST, o.position NULLS FIRST, o.line_id NULLS FIRST
+    ) AS turn_id
+  FROM opened o
 )
 SELECT
-  o.host, o.agent_id, o.session_id, o.line_id, o.position, o.kind,
-  o.agent_id || '/' || o.session_id || '/' || first_value(o.line_id) OVER (
-    PARTITION BY o.agent_id, o.session_id, o.turn_number
-    ORDER BY o.written_at NULLS FIRST, o.position NULLS FIRST, o.line_id NULLS FIRST
-  ) AS turn_id,
-  o.written_at, o.started_at, o.provider, o.model, o.response_id,
-  o.input_tokens, o.cache_read_tokens, o.cache_write_tokens, o.output_tokens, o.reasoning_tokens,
-  o.estimate_usd, o.stop_reason, o.error_kind, o.tool_calls, o.reply_chars, o.poll_phrase,
-  o.line_run_id AS run_id, o.run_trigger, o.run_message_provider,
-  o.mark, o.mark_id, o.mark_name, o.provenance_kind, o.provenance_tool, o.ticket_keys
-FROM opened o
+  l.host, l.agent_id, l.session_id, l.line_id, l.position, l.kind, t.turn_id,
+  l.written_at, l.started_at, l.provider, l.model, l.response_id,
+  l.input_tokens, l.cache_read_tokens, l.cache_write_tokens, l.output_tokens, l.reasoning_tokens,
+  l.estimate_usd, l.stop_reason, l.error_kind, l.tool_calls, l.reply_chars, l.poll_phrase,
+  t.run_id, t.run_trigger, t.run_message_provider,
+  l.mark, l.mark_id, l.mark_name, l.provenance_kind, l.provenance_tool, l.ticket_keys
+FROM lines l
+JOIN turns t ON t.agent_id = l.agent_id AND t.session_id = l.session_id AND t.line_id = l.line_id
