@@ -210,6 +210,156 @@ OPENCLAW_RUNS = RawTable(
     ),
 )
 
+OPENCLAW_CRON_JOBS = RawTable(
+    name="openclaw_cron_jobs",
+    doc="Cron jobs: schedule, payload kind, delivery and last state; never the message. One row per change.",
+    source="openclaw",
+    key=("host", "job_id"),
+    keep=Keep.CHANGES,
+    volatile=(
+        "next_run_at",
+        "last_run_at",
+        "last_status",
+        "last_error_kind",
+        "last_delivery_status",
+        "consecutive_errors",
+        "updated_at",
+    ),
+    columns=_columns(
+        """
+        host text configured name of the machine
+        job_id text cron job
+        observed_at time when this state was first seen
+        agent_id text agent it runs for; NULL means the default agent
+        name text name; phone-like numbers replaced
+        is_enabled flag enabled
+        is_builtin flag made by OpenClaw itself (heartbeat, memory, reviews), not by the operator
+        schedule_kind text at, every, cron ...
+        schedule_expr text cron expression
+        schedule_tz text time zone of the expression
+        every_ms count interval
+        at_time time single run
+        session_target text main, isolated, current or session
+        wake_mode text now or next-heartbeat
+        payload_kind text systemEvent, agentTurn, command, heartbeat or script
+        payload_model text model the job asks for
+        delivery_mode text none, announce or webhook; NULL when the job has no delivery
+        delivery_channel text channel; 'last' means wherever the agent spoke last
+        delivery_to text recipient as a short hash; NULL when none is named
+        delivery_best_effort flag whether a failed delivery leaves the run ok
+        created_at time created
+        updated_at time last change of the row
+        next_run_at time next run, as last seen
+        last_run_at time last run, as last seen
+        last_status text ok, error or skipped
+        last_error_kind text what went wrong, from a fixed list
+        last_delivery_status text delivered, not-delivered, unknown or not-requested
+        consecutive_errors count failed runs in a row
+        """
+    ),
+)
+
+OPENCLAW_CRON_RUNS = RawTable(
+    name="openclaw_cron_runs",
+    doc="Finished cron runs with their delivery; usage of a run is in its transcript (session_id).",
+    source="openclaw",
+    key=("host", "job_id", "finished_at", "run_key"),
+    columns=_columns(
+        """
+        host text configured name of the machine
+        job_id text cron job
+        finished_at time log entry
+        run_key text run id, else session id, else '': tells runs of one moment apart
+        agent_id text agent in the session key
+        started_at time start
+        session_id text session of the run; NULL for events in a main session
+        session_key text session key of the run
+        run_id text run id; begins with manual: when a person started it
+        status text ok, error or skipped
+        completion_status text succeeded or failed (2026.9+)
+        error_kind text what went wrong, from a fixed list
+        is_delivered flag delivered, as logged
+        delivery_status text delivered, not-delivered, unknown or not-requested, as logged
+        suppression_reason text silent or empty (2026.9+)
+        intended_channel text channel it should go to
+        intended_to text recipient it should go to, as a short hash
+        intended_source text explicit or default ...
+        resolved_ok flag whether a channel was found
+        resolved_channel text channel it went to
+        resolved_to text recipient it went to, as a short hash
+        is_fallback_delivery flag delivered another way than intended
+        poll_phrase text id of the empty-poll phrase that the whole summary amounts to
+        model text model
+        provider text provider
+        duration_ms count duration
+        next_run_at time next run
+        """
+    ),
+)
+
+OPENCLAW_SUBAGENT_RUNS = RawTable(
+    name="openclaw_subagent_runs",
+    doc="Sub-agent runs: who spawned whom, with which model and outcome. Erased by old versions once announced.",
+    source="openclaw",
+    key=("host", "run_id"),
+    columns=_columns(
+        """
+        host text configured name of the machine
+        run_id text run
+        child_session_key text session key of the sub-agent
+        requester_session_key text session key that asked for it
+        label text label; phone-like numbers replaced
+        model text model it was given
+        created_at time asked for
+        started_at time start
+        ended_at time end
+        status text ok, error, timeout ...
+        ended_reason text why it ended
+        """
+    ),
+)
+
+OPENCLAW_AGENTS = RawTable(
+    name="openclaw_agents",
+    doc="Agents of the configuration: models, heartbeat. One row per change.",
+    source="openclaw",
+    key=("host", "agent_id"),
+    keep=Keep.CHANGES,
+    columns=_columns(
+        """
+        host text configured name of the machine
+        agent_id text agent
+        observed_at time when this state was first seen
+        model_primary text model asked for first
+        model_fallbacks text models asked for next, space-separated
+        heartbeat_every text interval of the heartbeat, as configured
+        heartbeat_model text model of the heartbeat
+        subagent_model text model of sub-agents
+        """
+    ),
+)
+
+OPENCLAW_MODEL_ALIASES = RawTable(
+    name="openclaw_model_aliases",
+    doc="Models of the configuration: alias and configured prices. One row per change.",
+    source="openclaw",
+    key=("host", "provider", "model"),
+    keep=Keep.CHANGES,
+    columns=_columns(
+        """
+        host text configured name of the machine
+        provider text provider id
+        model text model id
+        observed_at time when this state was first seen
+        alias text alias
+        input_price price configured USD per input token
+        output_price price configured USD per output token
+        cache_read_price price configured USD per cached token
+        cache_write_price price configured USD per cache-write token
+        """
+    ),
+)
+
 LITELLM_SPEND_LOGS = RawTable(
     name="litellm_spend_logs",
     doc="LiteLLM_SpendLogs: one row per finished client request, plus attempt rows and health checks.",
@@ -345,6 +495,11 @@ RAW_TABLES: tuple[RawTable, ...] = (
     OPENCLAW_TRANSCRIPTS,
     OPENCLAW_SESSIONS,
     OPENCLAW_RUNS,
+    OPENCLAW_CRON_JOBS,
+    OPENCLAW_CRON_RUNS,
+    OPENCLAW_SUBAGENT_RUNS,
+    OPENCLAW_AGENTS,
+    OPENCLAW_MODEL_ALIASES,
     LITELLM_SPEND_LOGS,
     LITELLM_KEYS,
     LITELLM_DEPLOYMENTS,
