@@ -124,18 +124,25 @@ decided AS (
       ELSE 'none'
     END AS evidence
   FROM typed t
+),
+jobs AS (
+  SELECT
+    c.*,
+    CASE WHEN c.session_type IN ('cron', 'isolated', 'system_event')
+      THEN coalesce(c.key_job_id, c.mark_id, c.first_mark_id) END AS job_id
+  FROM decided c
 )
 SELECT
   d.turn_id, d.host, d.agent_id, d.session_id, d.session_key, d.started_at, d.ended_at, d.session_type,
   CASE WHEN d.session_type IN ('main', 'dm', 'channel', 'named') THEN 'human' ELSE 'autonomous' END AS trigger,
   d.evidence,
-  CASE WHEN d.session_type IN ('cron', 'isolated', 'system_event')
-    THEN coalesce(d.key_job_id, d.mark_id, d.first_mark_id) END AS job_id,
+  d.job_id,
   CASE WHEN d.session_type IN ('cron', 'isolated', 'system_event', 'webhook')
-    THEN coalesce(d.mark_name, d.first_mark_name) END AS job_name,
+    THEN coalesce(d.mark_name, d.first_mark_name, j.name) END AS job_name,
   d.calls,
   a.poll_phrase IS NOT NULL AS is_empty_poll,
   a.reply_chars,
   d.ticket_keys
-FROM decided d
+FROM jobs d
+LEFT JOIN core.cron_jobs j ON j.host = d.host AND j.job_id = d.job_id
 LEFT JOIN answers a ON a.turn_id = d.turn_id AND a.n = 1
