@@ -95,6 +95,67 @@ def test_the_cost_basis_can_be_configured(tmp_path: Path) -> None:
     assert (call["cost_usd"], call["cost_basis"]) == (Decimal("0.5"), "estimate")
 
 
+def test_failed_requests_of_one_failing_call_are_that_call(tmp_path: Path) -> None:
+    """LiteLLM logs each retry, OpenClaw one error line: the line adds no call, the requests get its session."""
+    failed = {"status": "failure", "error_kind": "vendor_rate_limit", "spend_usd": 0.0, "prompt_tokens": 14}
+    found = calls(
+        tmp_path,
+        lines=[
+            line("u", T, USER),
+            line("e", T, written_at=T + 9 * SECOND, stop_reason="error", output_tokens=0, error_kind="rate_limit"),
+        ],
+        sessions=[session("s1", "agent:alec:main")],
+        requests=[request("f1", T + SECOND, **failed), request("f2", T + 8 * SECOND, **failed)],
+    )
+    assert [(c["call_id"], c["match_rule"], c["line_id"], c["session_type"], c["status"]) for c in found] == [
+        ("ll/f1", "error_window", "e", "main", "error"),
+        ("ll/f2", "error_window", "e", "main", "error"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"model_group": "heavy", "original_model_group": "heavy"},
+        {"started_at": T + timedelta(seconds=10)},
+        {"pipeline": "dod-verify"},
+    ],
+    ids=["another group", "after the error", "a pipeline step"],
+)
+def test_other_failures_stay_alone(tmp_path: Path, change: dict) -> None:
+    found = calls(
+        tmp_path,
+        lines=[line("u", T, USER), line("e", T, written_at=T + 9 * SECOND, stop_reason="error", output_tokens=0)],
+        requests=[request("f", T + SECOND, **{"status": "failure", **change})],
+    )
+    assert sorted(c["match_rule"] for c in found) == ["none", "none"]
+
+
+def test_a_failure_of_another_agents_key_stays_alone(tmp_path: Path) -> None:
+    found = calls(
+        tmp_path,
+        lines=[
+            *turn("known", T - MINUTE, response_id="r", agent_id="costaff", session_id="s9"),
+            line("u", T, USER),
+            line("e", T, written_at=T + 9 * SECOND, stop_reason="error", output_tokens=0),
+        ],
+        requests=[request("r", T - MINUTE, key_hash="k9"), request("f", T + SECOND, key_hash="k9", status="failure")],
+    )
+    assert [c["match_rule"] for c in found] == ["response_id", "none", "none"]
+
+
+def test_a_failure_inside_two_error_windows_is_not_guessed(tmp_path: Path) -> None:
+    found = calls(
+        tmp_path,
+        lines=[
+            line("e1", T, written_at=T + 9 * SECOND, stop_reason="error", output_tokens=0),
+            line("e2", T, session_id="s2", written_at=T + 9 * SECOND, stop_reason="error", output_tokens=0),
+        ],
+        requests=[request("f", T + SECOND, status="failure")],
+    )
+    assert [c["match_rule"] for c in found] == ["none", "none", "none"]
+
+
 # --- counted once
 
 

@@ -1,11 +1,12 @@
 -- Model calls: every attempt that OpenClaw or LiteLLM recorded, both sides of the same call in one row.
 -- OpenClaw says why the call was made, LiteLLM what served it and what was paid. Token sums count rows whose
--- tokens_basis is 'reported'; counts of calls count rows with is_request.
+-- tokens_basis is 'reported'; counts of calls count rows with is_request. An OpenClaw error line whose failed requests LiteLLM
+-- logged is these requests, not a call more.
 -- Grain: one row per model call attempt that some source recorded (call_id).
 -- Columns:
---   call_id  oc/agent/session/line for what OpenClaw saw, ll/request_id for what only LiteLLM saw
+--   call_id  oc/agent/session/line for what OpenClaw saw, ll/request_id for what only LiteLLM saw and for failed requests
 --   source  both, openclaw or litellm
---   match_rule  how the two sides were joined: response_id, or none
+--   match_rule  how the two sides were joined: response_id, error_window, or none
 --   request_id  LiteLLM's key of the call
 --   litellm_call_id  LiteLLM's call id
 --   line_id  OpenClaw's transcript line
@@ -77,14 +78,14 @@ WITH openclaw AS (
 ),
 joined AS (
   SELECT
-    CASE WHEN o.line_id IS NULL THEN 'll/' || g.request_id
+    CASE WHEN o.line_id IS NULL OR o.match_rule = 'error_window' THEN 'll/' || g.request_id
       ELSE 'oc/' || o.agent_id || '/' || o.session_id || '/' || o.line_id END AS call_id,
     CASE WHEN g.request_id IS NULL THEN 'openclaw' WHEN o.line_id IS NULL THEN 'litellm' ELSE 'both' END AS source,
     coalesce(o.match_rule, 'none') AS match_rule,
     g.request_id, g.litellm_call_id, o.line_id, o.host, o.agent_id,
     o.session_key, o.session_id, o.turn_id,
-    coalesce(o.started_at, g.started_at) AS started_at,
-    coalesce(o.written_at, g.ended_at) AS ended_at,
+    CASE WHEN o.match_rule = 'error_window' THEN g.started_at ELSE coalesce(o.started_at, g.started_at) END AS started_at,
+    CASE WHEN o.match_rule = 'error_window' THEN g.ended_at ELSE coalesce(o.written_at, g.ended_at) END AS ended_at,
     g.first_token_at,
     coalesce(o.session_type, g.session_type) AS session_type,
     coalesce(o.evidence, 'gateway') AS type_evidence,

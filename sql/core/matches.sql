@@ -1,16 +1,24 @@
--- Pairs of an OpenClaw call and the LiteLLM row of the same call.
--- Response ids are reused by restarted proxies and clocks step: id and tokens decide, time only chooses among equals.
--- Grain: one row per pair; a line and a request are in one pair at most.
+-- Pairs of an OpenClaw line and the LiteLLM row of the same call.
+-- response_id: id and tokens are equal. Ids are reused by restarted proxies and clocks step, so time only chooses among equals;
+-- a line and a request are in one such pair at most.
+-- error_window: a failed request that began while exactly one failing OpenClaw call of the same model group was under way, by
+-- a key that is not known to be another agent's. Retries of one call share its one error line: many requests to one line.
+-- Grain: one row per LiteLLM request_id that has a line.
 -- Columns:
 --   agent_id  agent of the line
 --   session_id  session of the line
 --   line_id  line
 --   request_id  LiteLLM row
---   match_rule  response_id
-WITH candidates AS (
+--   match_rule  response_id or error_window
+WITH same_id AS (
   SELECT
-    l.agent_id, l.session_id, l.line_id, g.request_id,
-    abs(extract(epoch FROM l.started_at) - extract(epoch FROM g.started_at)) AS seconds_apart
+    l.agent_id, l.session_id, l.line_id, g.request_id, g.key_hash,
+    row_number() OVER (
+      PARTITION BY g.request_id
+      ORDER BY
+        abs(extract(epoch FROM l.started_at) - extract(epoch FROM g.started_at)) NULLS LAST,
+        l.agent_id NULLS LAST, l.session_id NULLS LAST, l.line_id NULLS LAST
+    ) AS n
   FROM core.transcript_lines l
   JOIN core.gateway_calls g
     ON g.request_id = l.response_id
@@ -18,15 +26,36 @@ WITH candidates AS (
     AND g.output_tokens = l.output_tokens
   WHERE l.kind = 'assistant' AND g.status = 'ok'
 ),
-ranked AS (
+key_agents AS (
+  SELECT DISTINCT s.key_hash, s.agent_id FROM same_id s WHERE s.n = 1 AND s.key_hash IS NOT NULL
+),
+failed_lines AS (
+  SELECT l.agent_id, l.session_id, l.line_id, l.model, l.started_at, l.written_at
+  FROM core.transcript_lines l
+  WHERE l.kind = 'assistant' AND l.stop_reason = 'error' AND coalesce(l.output_tokens, 0) = 0
+),
+failed_requests AS (
   SELECT
-    c.*,
-    row_number() OVER (
-      PARTITION BY c.request_id
-      ORDER BY c.seconds_apart NULLS LAST, c.agent_id NULLS LAST, c.session_id NULLS LAST, c.line_id NULLS LAST
-    ) AS line_choice
-  FROM candidates c
+    g.request_id, g.started_at, g.model_group_requested, g.key_hash,
+    EXISTS (SELECT 1 FROM key_agents k WHERE k.key_hash = g.key_hash) AS is_known_key
+  FROM core.gateway_calls g
+  WHERE g.status = 'error' AND g.session_type = 'api'
+),
+same_moment AS (
+  SELECT
+    l.agent_id, l.session_id, l.line_id, g.request_id,
+    count(*) OVER (PARTITION BY g.request_id) AS candidates
+  FROM failed_requests g
+  JOIN failed_lines l
+    ON l.model = g.model_group_requested
+    AND g.started_at >= l.started_at AND g.started_at <= l.written_at
+  LEFT JOIN key_agents k ON k.key_hash = g.key_hash AND k.agent_id = l.agent_id
+  WHERE k.agent_id IS NOT NULL OR NOT g.is_known_key
 )
-SELECT r.agent_id, r.session_id, r.line_id, r.request_id, 'response_id' AS match_rule
-FROM ranked r
-WHERE r.line_choice = 1
+SELECT s.agent_id, s.session_id, s.line_id, s.request_id, 'response_id' AS match_rule
+FROM same_id s
+WHERE s.n = 1
+UNION ALL
+SELECT m.agent_id, m.session_id, m.line_id, m.request_id, 'error_window' AS match_rule
+FROM same_moment m
+WHERE m.candidates = 1

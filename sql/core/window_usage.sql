@@ -35,7 +35,7 @@
 --   openclaw_calls  calls that OpenClaw saw
 --   openclaw_ok_calls  of these, successful ones
 --   litellm_calls  calls that LiteLLM saw
---   matched_calls  calls that both saw
+--   matched_calls  successful calls that both saw
 --   estimate_calls  calls whose cost is OpenClaw's estimate
 --   first_at  first call (UTC)
 --   last_at  last call (UTC)
@@ -70,7 +70,7 @@ usage AS (
     count(*) FILTER (WHERE c.source <> 'litellm') AS openclaw_calls,
     count(*) FILTER (WHERE c.source <> 'litellm' AND c.status = 'ok') AS openclaw_ok_calls,
     count(*) FILTER (WHERE c.source <> 'openclaw' AND c.is_request) AS litellm_calls,
-    count(*) FILTER (WHERE c.source = 'both') AS matched_calls,
+    count(*) FILTER (WHERE c.match_rule = 'response_id') AS matched_calls,
     count(*) FILTER (WHERE c.cost_basis = 'estimate') AS estimate_calls,
     min(c.started_at) AS first_at,
     max(c.started_at) AS last_at

@@ -31,7 +31,7 @@
 --   autonomous_sessions  sessions in which nobody did
 --   openclaw_calls  calls that OpenClaw saw
 --   litellm_calls  requests that LiteLLM saw
---   matched_calls  calls that both saw
+--   matched_calls  successful calls that both saw
 --   matched_share  matched calls of OpenClaw's successful calls, 0 to 1; NULL without LiteLLM rows or OpenClaw calls
 --   estimate_calls  calls whose cost is OpenClaw's estimate
 --   unpriced_models  models without a list price
