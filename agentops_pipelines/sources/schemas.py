@@ -34,8 +34,9 @@ _FRAME_TYPES: dict[str, pl.DataType] = {
 MAX_USD = 99_999.0
 """Readers quarantine an amount beyond this (DECIMAL(18,12) ends at 10^6): no single call costs that."""
 
-MAX_TOKENS = 10**11
-"""Readers quarantine a token count beyond this."""
+MAX_TOKENS = 10**8
+"""Readers quarantine a token count beyond this: no call is that long, and at the dearest list price four times as many
+tokens still fit DECIMAL(18,12)."""
 
 
 class Keep(StrEnum):

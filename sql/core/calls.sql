@@ -126,7 +126,7 @@ placed AS (
     coalesce(j.agent_id, n.lane, j.key_alias, 'no key alias') AS lane,
     c.category
   FROM joined j
-  LEFT JOIN conf.hours h ON h.starts_at = date_trunc('hour', j.started_at)
+  LEFT JOIN conf.hours h ON h.starts_at = CAST(date_trunc('hour', j.started_at) AS TIMESTAMP)
   LEFT JOIN conf.lanes n ON n.key_alias = j.key_alias
   LEFT JOIN core.categories c
     ON c.session_type = j.session_type

@@ -10,21 +10,32 @@
 --   line_id  line
 --   request_id  LiteLLM row
 --   match_rule  response_id or error_window
-WITH same_id AS (
+WITH candidates AS (
   SELECT
     l.agent_id, l.session_id, l.line_id, g.request_id, g.key_hash,
-    row_number() OVER (
-      PARTITION BY g.request_id
-      ORDER BY
-        abs(extract(epoch FROM l.started_at) - extract(epoch FROM g.started_at)) NULLS LAST,
-        l.agent_id NULLS LAST, l.session_id NULLS LAST, l.line_id NULLS LAST
-    ) AS n
+    least(l.started_at, g.started_at) AS earlier,
+    greatest(l.started_at, g.started_at) AS later
   FROM core.transcript_lines l
   JOIN core.gateway_calls g
     ON g.request_id = l.response_id
     AND g.prompt_tokens = l.input_tokens + l.cache_read_tokens + l.cache_write_tokens
     AND g.output_tokens = l.output_tokens
   WHERE l.kind = 'assistant' AND g.status = 'ok'
+),
+same_id AS (
+  SELECT
+    c.agent_id, c.session_id, c.line_id, c.request_id, c.key_hash,
+    row_number() OVER (
+      PARTITION BY c.request_id
+      ORDER BY
+        -- whole seconds apart
+        extract(day FROM date_trunc('day', c.later) - date_trunc('day', c.earlier)) * 86400
+        + (hour(c.later) - hour(c.earlier)) * 3600
+        + (minute(c.later) - minute(c.earlier)) * 60
+        + (second(c.later) - second(c.earlier)) NULLS LAST,
+        c.agent_id NULLS LAST, c.session_id NULLS LAST, c.line_id NULLS LAST
+    ) AS n
+  FROM candidates c
 ),
 key_agents AS (
   SELECT DISTINCT s.key_hash, s.agent_id FROM same_id s WHERE s.n = 1 AND s.key_hash IS NOT NULL

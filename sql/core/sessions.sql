@@ -10,7 +10,7 @@
 --   trigger  human or autonomous
 --   started_at  first call (UTC)
 --   ended_at  end of the last call (UTC)
---   seconds  from first to last
+--   seconds  from first to last, whole seconds
 --   turns  turns with a call
 --   calls  model calls
 --   total_tokens  reported tokens
@@ -26,7 +26,11 @@ SELECT
   CASE WHEN min(k.key_type) IN ('main', 'dm', 'channel', 'named') THEN 'human' ELSE 'autonomous' END AS trigger,
   min(c.started_at) AS started_at,
   max(c.ended_at) AS ended_at,
-  extract(epoch FROM max(c.ended_at)) - extract(epoch FROM min(c.started_at)) AS seconds,
+  CAST(
+    extract(day FROM date_trunc('day', max(c.ended_at)) - date_trunc('day', min(c.started_at))) * 86400
+    + (hour(max(c.ended_at)) - hour(min(c.started_at))) * 3600
+    + (minute(max(c.ended_at)) - minute(min(c.started_at))) * 60
+    + (second(max(c.ended_at)) - second(min(c.started_at))) AS BIGINT) AS seconds,
   count(DISTINCT c.turn_id) AS turns,
   count(*) FILTER (WHERE c.is_request) AS calls,
   CAST(sum(CASE WHEN c.tokens_basis = 'reported' THEN c.total_tokens ELSE CAST(0 AS BIGINT) END) AS BIGINT) AS total_tokens,

@@ -63,5 +63,7 @@ SELECT
   CAST(coalesce(g.rank_usd, 0) AS DOUBLE)
     / nullif(sum(CAST(coalesce(g.rank_usd, 0) AS DOUBLE)) OVER (PARTITION BY g.window_id), 0) AS rank_share,
   CAST(coalesce(g.previous_rank_usd, 0) AS DECIMAL(28,12)) AS previous_rank_usd,
-  CAST(coalesce(g.rank_usd, 0) - coalesce(g.previous_rank_usd, 0) AS DECIMAL(28,12)) AS change_usd
+  CAST(
+    CAST(coalesce(g.rank_usd, 0) AS DECIMAL(28,12)) - CAST(coalesce(g.previous_rank_usd, 0) AS DECIMAL(28,12))
+    AS DECIMAL(28,12)) AS change_usd
 FROM grouped g

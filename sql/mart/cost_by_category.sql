@@ -61,6 +61,8 @@ SELECT
     / nullif(sum(CAST(coalesce(g.rank_usd, 0) AS DOUBLE)) OVER (PARTITION BY g.window_id), 0) AS rank_share,
   CAST(coalesce(g.previous_calls, 0) AS BIGINT) AS previous_calls,
   CAST(coalesce(g.previous_rank_usd, 0) AS DECIMAL(28,12)) AS previous_rank_usd,
-  CAST(coalesce(g.rank_usd, 0) - coalesce(g.previous_rank_usd, 0) AS DECIMAL(28,12)) AS change_usd,
+  CAST(
+    CAST(coalesce(g.rank_usd, 0) AS DECIMAL(28,12)) - CAST(coalesce(g.previous_rank_usd, 0) AS DECIMAL(28,12))
+    AS DECIMAL(28,12)) AS change_usd,
   CAST(coalesce(g.empty_polls, 0) AS BIGINT) AS empty_polls
 FROM grouped g

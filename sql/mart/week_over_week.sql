@@ -51,7 +51,7 @@ volumes AS (
     r.*,
     CASE
       WHEN r.calls = 0 OR r.call_ratio IS NULL THEN r.change_usd
-      ELSE CAST(r.before * (r.call_ratio - 1) AS DECIMAL(28,12))
+      ELSE CAST(CAST(r.before * (r.call_ratio - 1) AS DECIMAL(18,6)) AS DECIMAL(28,12))
     END AS volume_usd
   FROM ratios r
 ),
@@ -60,7 +60,7 @@ parts AS (
     v.*,
     CASE
       WHEN v.calls = 0 OR v.call_ratio IS NULL OR v.token_ratio IS NULL THEN CAST(0 AS DECIMAL(28,12))
-      ELSE CAST(v.before * (v.token_ratio - v.call_ratio) AS DECIMAL(28,12))
+      ELSE CAST(CAST(v.before * (v.token_ratio - v.call_ratio) AS DECIMAL(18,6)) AS DECIMAL(28,12))
     END AS tokens_per_call_usd
   FROM volumes v
 )

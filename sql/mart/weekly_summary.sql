@@ -136,7 +136,9 @@ SELECT
   CAST(t.previous_list_usd AS DECIMAL(28,12)) AS previous_list_usd,
   CAST(coalesce(t.previous_rank_usd, 0) AS DECIMAL(28,12)) AS previous_rank_usd,
   CASE WHEN t.rows_before > 0
-    THEN CAST(coalesce(t.rank_usd, 0) - coalesce(t.previous_rank_usd, 0) AS DECIMAL(28,12)) END AS change_usd,
+    THEN CAST(
+      CAST(coalesce(t.rank_usd, 0) AS DECIMAL(28,12)) - CAST(coalesce(t.previous_rank_usd, 0) AS DECIMAL(28,12))
+      AS DECIMAL(28,12)) END AS change_usd,
   CASE WHEN t.rows_before > 0
     THEN (CAST(coalesce(t.rank_usd, 0) AS DOUBLE) - CAST(coalesce(t.previous_rank_usd, 0) AS DOUBLE))
       / nullif(CAST(coalesce(t.previous_rank_usd, 0) AS DOUBLE), 0) END AS change_share
