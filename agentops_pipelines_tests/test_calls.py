@@ -214,7 +214,7 @@ def test_the_same_line_id_in_two_sessions_is_two_calls_when_the_content_differs(
         ("agent:alec:main", "main", "human"),
         ("agent:alec:main:heartbeat", "heartbeat", "autonomous"),
         ("agent:alec:cron:8f0e", "cron", "autonomous"),
-        ("agent:alec:cron:8f0e:run:5b1c-77", "isolated", "autonomous"),
+        ("agent:alec:cron:8f0e:run:5b1c-77", "cron", "autonomous"),
         ("agent:alec:cron:8f0e:run:1795528608693", "system_event", "autonomous"),
         ("agent:alec:subagent:77-1", "subagent", "autonomous"),
         ("agent:alec:subagent:77-1:subagent:77-2", "subagent", "autonomous"),

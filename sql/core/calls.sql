@@ -21,7 +21,7 @@
 --   first_token_at  first token (UTC), LiteLLM only
 --   local_date  date in the configured time zone
 --   local_week  ISO week in the configured time zone
---   session_type  main, heartbeat, cron, subagent, isolated, webhook, system_event, channel, dm, named, acp, llm_task,
+--   session_type  main, heartbeat, cron, subagent, webhook, system_event, channel, dm, named, acp, llm_task,
 --         worker, api, maintenance or unknown
 --   type_evidence  what decided the type: run, provenance, mark, key, first mark, gateway or none
 --   category  what the operator calls the work

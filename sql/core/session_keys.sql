@@ -7,7 +7,7 @@
 --   session_id  session
 --   session_key  session key; NULL when nothing on disk knows it any more
 --   label  label of the session
---   key_type  what the key says: main, heartbeat, cron, isolated, subagent, webhook, system_event, channel, dm, named, acp,
+--   key_type  what the key says: main, heartbeat, cron, subagent, webhook, system_event, channel, dm, named, acp,
 --         api, maintenance or unknown
 --   key_job_id  cron job id in the key
 --   spawned_by  session key of the parent of a sub-agent
@@ -62,9 +62,8 @@ SELECT
     WHEN p.session_key LIKE '%:heartbeat' OR p.session_key LIKE '%:heartbeat:%' THEN 'heartbeat'
     WHEN p.session_key LIKE '%:subagent:%' THEN 'subagent'
     WHEN p.part3 = 'main' AND p.part4 = '' THEN 'main'
-    -- A run named by a time stamp is a job's event in the main lane; named by a session id, a session of its own.
+    -- A run named by a time stamp is a job's event in the main lane; named by a session id, the job's own session.
     WHEN p.part3 = 'cron' AND p.part5 = 'run' AND p.part6 NOT LIKE '%-%' THEN 'system_event'
-    WHEN p.part3 = 'cron' AND p.part5 = 'run' THEN 'isolated'
     WHEN p.part3 = 'cron' THEN 'cron'
     WHEN p.part3 = 'hook' THEN 'webhook'
     WHEN p.part3 = 'acp' THEN 'acp'

@@ -11,7 +11,7 @@
 --   session_key  session key; NULL when unknown
 --   started_at  first line of the turn (UTC)
 --   ended_at  last line of the turn (UTC)
---   session_type  main, heartbeat, cron, subagent, isolated, webhook, system_event, channel, dm, named, acp, api,
+--   session_type  main, heartbeat, cron, subagent, webhook, system_event, channel, dm, named, acp, api,
 --         maintenance or unknown
 --   trigger  human or autonomous
 --   evidence  what decided the type: run, provenance, mark, key, first mark or none
@@ -69,7 +69,7 @@ known AS (
     k.key_job_id,
     k.key_type,
     k.key_type NOT IN (
-      'heartbeat', 'cron', 'isolated', 'subagent', 'webhook', 'system_event', 'acp', 'api', 'maintenance'
+      'heartbeat', 'cron', 'subagent', 'webhook', 'system_event', 'acp', 'api', 'maintenance'
     ) AS is_mixed,
     f.mark AS first_mark,
     f.mark_id AS first_mark_id,
@@ -128,7 +128,7 @@ decided AS (
 jobs AS (
   SELECT
     c.*,
-    CASE WHEN c.session_type IN ('cron', 'isolated', 'system_event')
+    CASE WHEN c.session_type IN ('cron', 'system_event')
       THEN coalesce(c.key_job_id, c.mark_id, c.first_mark_id) END AS job_id
   FROM decided c
 )
@@ -137,7 +137,7 @@ SELECT
   CASE WHEN d.session_type IN ('main', 'dm', 'channel', 'named') THEN 'human' ELSE 'autonomous' END AS trigger,
   d.evidence,
   d.job_id,
-  CASE WHEN d.session_type IN ('cron', 'isolated', 'system_event', 'webhook')
+  CASE WHEN d.session_type IN ('cron', 'system_event', 'webhook')
     THEN coalesce(d.mark_name, d.first_mark_name, j.name) END AS job_name,
   d.calls,
   a.poll_phrase IS NOT NULL AS is_empty_poll,

@@ -2,7 +2,7 @@
 -- Grain: one row per (window_id, session_type).
 -- Columns:
 --   window_id  window
---   session_type  main, heartbeat, cron, subagent, isolated, webhook, system_event, channel, dm, named, acp, llm_task,
+--   session_type  main, heartbeat, cron, subagent, webhook, system_event, channel, dm, named, acp, llm_task,
 --         worker, api, maintenance or unknown
 --   trigger  human or autonomous
 --   sessions  OpenClaw sessions with such a turn; one session can have turns of several types
