@@ -1,0 +1,298 @@
+"""Spend logs out of PostgreSQL, many at a time: a SELECT that takes the jsonb apart, and its result as a frame.
+
+Belongs here: the same meaning of the same fields as in rows.py, for columns instead of one object (a test holds the
+two together). The jsonb is taken apart by the database, because a row's metadata is ten times what is kept of it.
+Connections, days and errors are postgres.py.
+"""
+
+from collections.abc import Callable, Collection
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+
+from agentops_pipelines.sources.litellm.errors import error_class, error_kind
+from agentops_pipelines.sources.litellm.rows import HEALTH_CHECK, end_user_label
+from agentops_pipelines.sources.litellm.values import (
+    EARLIEST,
+    LABEL_LENGTH,
+    LATEST,
+    MAX_STORED_USD,
+    MAX_UNIT_PRICE,
+    key_hash,
+    label,
+    trace_id,
+)
+from agentops_pipelines.sources.schemas import LITELLM_SPEND_LOGS, MAX_TOKENS, MAX_USD
+
+_TABLE_COLUMNS = {
+    "request_id": "text",
+    "call_type": "text",
+    "api_key": "text",
+    "spend": "float8",
+    "total_tokens": "bigint",
+    "prompt_tokens": "bigint",
+    "completion_tokens": "bigint",
+    "startTime": "timestamp",
+    "endTime": "timestamp",
+    "completionStartTime": "timestamp",
+    "created_at": "timestamp",
+    "model": "text",
+    "model_id": "text",
+    "model_group": "text",
+    "custom_llm_provider": "text",
+    "user": "text",
+    "team_id": "text",
+    "end_user": "text",
+    "cache_hit": "text",
+    "session_id": "text",
+    "status": "text",
+    "litellm_call_id": "text",
+}
+"""Columns that are read as they are, and what stands for one that an older proxy lacks."""
+
+_TEXTS = {
+    "metadata_status": "m, status",
+    "metadata_call_id": "m, litellm_call_id",
+    "key_alias": "m, user_api_key_alias",
+    "original_model_group": "m, original_model_group",
+    "user_agent": "m, user_agent",
+    "category": "labels, category",
+    "ticket": "labels, ticket",
+    "method": "labels, method",
+    "pipeline": "labels, pipeline",
+    "step": "labels, step",
+    "task_id": "labels, task_id",
+    "error_class": "error, error_class",
+    "normalized_error": "error, normalized_error",
+    "error_rate_limit_category": "error, error_rate_limit_category",
+    "error_rate_limit_type": "error, error_rate_limit_type",
+    "llm_provider": "error, llm_provider",
+}
+"""Strings inside the jsonb: the object they stand in, and their name there."""
+
+_NUMBERS = {
+    "attempted_retries": "m, attempted_retries",
+    "attempted_fallbacks": "m, attempted_fallbacks",
+    "cache_read_input_tokens": "cache, cache_read_input_tokens",
+    "cache_creation_input_tokens": "cache, cache_creation_input_tokens",
+    "ephemeral_1h_input_tokens": "cache_details, ephemeral_1h_input_tokens",
+    "reasoning_tokens": "usage, completion_tokens_details, reasoning_tokens",
+    "input_price": "prices, input_cost_per_token",
+    "output_price": "prices, output_cost_per_token",
+    "cache_read_price": "prices, cache_read_input_token_cost",
+    "error_budget_limit": "error, error_budget_limit",
+    "error_budget_spend": "error, error_budget_spend",
+}
+"""Numbers inside the jsonb; read as text, because a cast in the database fails the whole query over one bad row."""
+
+_ERROR_FIELDS = (
+    "error_class",
+    "normalized_error",
+    "error_rate_limit_category",
+    "error_rate_limit_type",
+    "llm_provider",
+    "error_message",
+)
+
+
+def spend_log_select(
+    table: str, *, columns: Collection[str], start: datetime, end: datetime, created_from: datetime | None
+) -> str:
+    """The SELECT over `table` (quoted) for starts from `start` to before `end`, only rows created from then on.
+
+    `columns` are those that the table has.
+    """
+    # metadata || '{}' is metadata, unpacked once: every operator on the column itself would unpack it again
+    rows = (
+        f"SELECT *, {_json(columns, 'metadata')} || '{{}}' AS m, {_json(columns, 'request_tags')} AS tags FROM {table}"
+        f""" WHERE "startTime" >= '{start}' AND "startTime" < '{end}'"""
+    )
+    if created_from is not None:
+        rows += f" AND created_at >= '{created_from}'"
+    objects = (
+        "SELECT m -> 'spend_logs_metadata' AS labels, m -> 'usage_object' AS usage, m -> 'error_information' AS error,"
+        " m #> '{model_map_information,model_map_value}' AS prices,"
+        " m #> '{usage_object,prompt_tokens_details,cache_creation_token_details}' AS cache_details,"
+        # the place for every provider; where the operator excluded it, the provider's usage in the same words
+        " CASE WHEN jsonb_typeof(m -> 'additional_usage_values') = 'object' THEN m -> 'additional_usage_values'"
+        " ELSE jsonb_build_object("
+        "'cache_read_input_tokens', m #> '{usage_object,prompt_tokens_details,cached_tokens}',"
+        "'cache_creation_input_tokens', m #> '{usage_object,prompt_tokens_details,cache_creation_tokens}'"
+        ") END AS cache"
+    )
+    fields = [
+        f'"{name}"' if name in columns else f'NULL::{type_} AS "{name}"' for name, type_ in _TABLE_COLUMNS.items()
+    ]
+    fields += [_string(path, name) for name, path in _TEXTS.items()]
+    fields += [f"{_path(path)} AS {name}" for name, path in _NUMBERS.items()]
+    fields += [
+        # looked at for the error kind only, and only LiteLLM's own phrases at its head
+        "left(error ->> 'error_message', 2000) AS error_message",
+        f"{_tag('category:')} AS tag_category",
+        f"{_tag('ticket:')} AS tag_ticket",
+        f"tags ? '{HEALTH_CHECK}' AS is_health_tagged",
+        "m -> 'billed_retry_attempt' = 'true' AS is_billed_attempt",
+    ]
+    return f"SELECT {', '.join(fields)} FROM ({rows} OFFSET 0) AS l CROSS JOIN LATERAL ({objects} OFFSET 0) AS o"
+
+
+def _json(columns: Collection[str], name: str) -> str:
+    return name if name in columns else "NULL::jsonb"
+
+
+def _path(path: str) -> str:
+    """`m, a, b` as an expression for the text at m.a.b."""
+    root, _, keys = path.partition(", ")
+    return f"{root} #>> '{{{keys.replace(' ', '')}}}'"
+
+
+def _string(path: str, name: str) -> str:
+    """The text at a path, if it is a string there."""
+    root, _, key = path.partition(", ")
+    return f"CASE WHEN jsonb_typeof({root} -> '{key}') = 'string' THEN {root} ->> '{key}' END AS {name}"
+
+
+def _tag(prefix: str) -> str:
+    return (
+        "CASE WHEN jsonb_typeof(tags) = 'array' THEN (SELECT substr(tag, "
+        f"{len(prefix) + 1}) FROM jsonb_array_elements_text(tags) WITH ORDINALITY AS t (tag, n)"
+        f" WHERE tag LIKE '{prefix}%' ORDER BY n LIMIT 1) END"
+    )
+
+
+def spend_log_frame_of(result: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """A result of the SELECT as a frame of LITELLM_SPEND_LOGS, and the unusable rows: `startTime`, `reason`."""
+    numbers = result.with_columns(pl.col(name).cast(pl.Float64, strict=False).alias(f"#{name}") for name in _NUMBERS)
+    judged = numbers.with_columns(_reason().alias("reason"))
+    usable = judged.filter(pl.col("reason").is_null())
+    unusable = judged.filter(pl.col("reason").is_not_null()).select("startTime", "reason")
+    return _spend_logs(usable), unusable
+
+
+def _reason() -> pl.Expr:
+    """Why a row cannot be used: the first of its fields that is wrong. NULL when none is."""
+    checks = [pl.when(pl.col("request_id") == "").then(pl.lit("no request_id"))]
+    for name in ("cache_read_input_tokens", "cache_creation_input_tokens", "ephemeral_1h_input_tokens"):
+        checks += _token_checks(name, pl.col(f"#{name}"), is_missing=pl.col(name).is_null())
+    checks += [
+        pl.when(~_is_time(name).fill_null(False)).then(pl.lit(f"{name} is not a usable time"))
+        for name in ("startTime", "endTime")
+    ]
+    never = pl.lit(False)
+    checks += _token_checks("prompt_tokens", pl.col("prompt_tokens").cast(pl.Float64), is_missing=never)
+    checks += _token_checks("completion_tokens", pl.col("completion_tokens").cast(pl.Float64), is_missing=never)
+    reasoning = pl.col("reasoning_tokens").is_null()
+    checks += _token_checks("reasoning_tokens", pl.col("#reasoning_tokens"), is_missing=reasoning)
+    checks += _token_checks("total_tokens", pl.col("total_tokens").cast(pl.Float64), is_missing=never)
+    spend = pl.col("spend")
+    checks += [
+        pl.when(~spend.is_finite().fill_null(False)).then(pl.lit("spend is not a number")),
+        pl.when(~spend.is_between(0, MAX_USD)).then(pl.lit("spend is out of range")),
+    ]
+    return pl.coalesce(checks)
+
+
+def _token_checks(name: str, tokens: pl.Expr, *, is_missing: pl.Expr) -> list[pl.Expr]:
+    """A count may be absent inside the jsonb (zero), but not be text, a fraction, negative or huge."""
+    is_whole = (tokens.is_finite() & (tokens == tokens.floor())).fill_null(False)
+    return [
+        pl.when(~is_missing & ~is_whole).then(pl.lit(f"{name} is not a whole number")),
+        pl.when(~is_missing & ~tokens.is_between(0, MAX_TOKENS)).then(pl.lit(f"{name} is out of range")),
+    ]
+
+
+def _is_time(name: str) -> pl.Expr:
+    return pl.col(name).is_between(EARLIEST, LATEST, closed="left")
+
+
+def _spend_logs(rows: pl.DataFrame) -> pl.DataFrame:
+    """Usable rows of the SELECT in the columns of LITELLM_SPEND_LOGS."""
+    is_disconnect = (pl.col("error_class") == "ClientDisconnected").fill_null(False)
+    status = pl.when(pl.col("status").is_in(["success", "failure"])).then(pl.col("status"))
+    status = status.when(pl.col("metadata_status") == "failure").then(pl.lit("failure")).otherwise(pl.lit("success"))
+    is_health_check = (
+        (pl.col("api_key") == HEALTH_CHECK).fill_null(False)
+        | (pl.col("team_id") == HEALTH_CHECK).fill_null(False)
+        | pl.col("is_health_tagged").fill_null(False)
+    )
+    rows = rows.with_columns(status.alias("status"), is_disconnect.alias("is_client_disconnect"))
+    expressions: dict[str, pl.Expr | pl.Series] = {
+        "request_id": pl.col("request_id"),
+        "litellm_call_id": pl.coalesce(_text("litellm_call_id"), _text("metadata_call_id")),
+        "call_type": _text("call_type"),
+        "started_at": pl.col("startTime"),
+        "ended_at": pl.col("endTime"),
+        "first_token_at": pl.when(_is_time("completionStartTime")).then(pl.col("completionStartTime")),
+        "created_at": pl.when(_is_time("created_at")).then(pl.col("created_at")),
+        "status": pl.col("status"),
+        "key_hash": _each(rows["api_key"], key_hash),
+        "key_alias": _text("key_alias"),
+        "user_id": _each(rows["user"], label),
+        "team_id": _text("team_id"),
+        "end_user": _each(rows["end_user"], end_user_label),
+        "model": _text("model"),
+        "provider": _text("custom_llm_provider"),
+        "deployment_id": _text("model_id"),
+        "model_group": _text("model_group"),
+        "original_model_group": _text("original_model_group"),
+        "prompt_tokens": pl.col("prompt_tokens"),
+        "cache_read_tokens": pl.col("#cache_read_input_tokens").fill_null(0),
+        "cache_write_tokens": pl.col("#cache_creation_input_tokens").fill_null(0),
+        "cache_write_1h_tokens": pl.col("#ephemeral_1h_input_tokens").fill_null(0),
+        "output_tokens": pl.col("completion_tokens"),
+        "reasoning_tokens": pl.col("#reasoning_tokens").fill_null(0),
+        "total_tokens": pl.col("total_tokens"),
+        "spend_usd": pl.col("spend"),
+        "input_price": _within("#input_price", MAX_UNIT_PRICE),
+        "output_price": _within("#output_price", MAX_UNIT_PRICE),
+        "cache_read_price": _within("#cache_read_price", MAX_UNIT_PRICE),
+        "attempted_retries": _within("#attempted_retries", MAX_TOKENS),
+        "attempted_fallbacks": _within("#attempted_fallbacks", MAX_TOKENS),
+        "error_class": _each(rows["error_class"], lambda name: error_class({"error_class": name})),
+        "error_kind": _error_kinds(rows),
+        "error_budget_limit_usd": _within("#error_budget_limit", MAX_STORED_USD),
+        "error_budget_spend_usd": _within("#error_budget_spend", MAX_STORED_USD),
+        "is_health_check": is_health_check,
+        "is_attempt": pl.col("is_billed_attempt").fill_null(False)
+        | pl.col("request_id").str.contains(r"-attempt-\d+$"),
+        "is_response_cache_hit": (pl.col("cache_hit") == "True").fill_null(False)
+        | pl.col("request_id").str.contains(r"_cache_hit\d"),
+        "is_client_disconnect": pl.col("is_client_disconnect"),
+        "trace_id": _each(rows["session_id"], trace_id),
+        "user_agent": _each(rows["user_agent"], label),
+        "category": _each(rows["category"], label),
+        "ticket_key": pl.coalesce(_text("ticket"), _text("tag_ticket")),
+        "method": _each(rows["method"], label),
+        "pipeline": _each(rows["pipeline"], label),
+        "step": _each(rows["step"], label),
+        "task_id": _text("task_id"),
+    }
+    frame = rows.select(**expressions, tag_category=_each(rows["tag_category"], label))
+    frame = frame.with_columns(category=pl.coalesce("category", "tag_category"))
+    return frame.select(pl.col(name).cast(type_) for name, type_ in LITELLM_SPEND_LOGS.frame_schema.items())
+
+
+def _text(name: str) -> pl.Expr:
+    """As values.text."""
+    cut = pl.col(name).str.slice(0, LABEL_LENGTH)
+    return pl.when(cut != "").then(cut)
+
+
+def _within(name: str, maximum: float) -> pl.Expr:
+    """A number from 0 to the maximum, or NULL."""
+    return pl.when(pl.col(name).is_between(0, maximum)).then(pl.col(name))
+
+
+def _each(values: pl.Series, clean: Callable[[Any], str | None]) -> pl.Series:
+    """`clean` of every value, called once for each distinct one."""
+    distinct = values.unique().drop_nulls()
+    cleaned = pl.Series([clean(value) for value in distinct], dtype=pl.String())
+    return values.replace_strict(distinct, cleaned, default=None, return_dtype=pl.String())
+
+
+def _error_kinds(rows: pl.DataFrame) -> pl.Series:
+    """The error kind of each row that failed; the messages stay behind in `rows`."""
+    failed = (rows["status"] == "failure") | rows["is_client_disconnect"]
+    kinds = iter([error_kind(information) for information in rows.filter(failed).select(_ERROR_FIELDS).to_dicts()])
+    return pl.Series([next(kinds) if has_failed else None for has_failed in failed], dtype=pl.String())
