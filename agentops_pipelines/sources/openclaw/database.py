@@ -1,0 +1,227 @@
+"""An agent's SQLite database (2026.7+): session rows, transcript events, archives, trajectories.
+
+Belongs here: which sessions have something new, and how events and archives are stored. Ledger items: the database
+file (its stamp), `<file>#<session id>` (last seq, rewrite generation), `<file>#<session id>#runs` (seq before the
+first event of a run that is still open) and `<file>#<session id>#<archive>` (the archive's hash).
+
+Damage in one table or session does not keep the others from being read.
+"""
+
+import io
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import zstandard
+
+from agentops_pipelines.sources.batches import Batch, Ledger
+from agentops_pipelines.sources.openclaw.files import StateFile
+from agentops_pipelines.sources.openclaw.growing import taken
+from agentops_pipelines.sources.openclaw.linerows import Place
+from agentops_pipelines.sources.openclaw.lines import MAX_LINE
+from agentops_pipelines.sources.openclaw.packed import plain_chunks, read_whole, unpacked_chunks
+from agentops_pipelines.sources.openclaw.phrases import PollPhrases
+from agentops_pipelines.sources.openclaw.rows import Sink
+from agentops_pipelines.sources.openclaw.sessions import read_session_tables
+from agentops_pipelines.sources.openclaw.sqlite import Copy, UnusableDatabaseError, open_copy, stamp_of
+from agentops_pipelines.sources.openclaw.trajectories import SQL_FILTER, Trajectory
+from agentops_pipelines.sources.openclaw.transcripts import SKIP, Transcript
+
+_EVENTS = "transcript_events"
+_RUNS = "trajectory_runtime_events"
+_ARCHIVES = "session_transcript_archives"
+_COLD_ARCHIVES = "session_transcript_cold_archives"
+_GENERATIONS = "transcript_rewrite_watermarks"
+
+
+def read_database(
+    file: StateFile, *, sink: Sink, ledger: Ledger, phrases: PollPhrases, scratch: Path
+) -> Iterator[Batch]:
+    """Whatever the database holds that was not read before; nothing is copied when it did not change."""
+    known = ledger.get(sink.host, file.item)
+    try:
+        stamp = stamp_of(file.path)
+        if known is not None and (known.reader, known.fingerprint) == (sink.reader, stamp):
+            return
+        with open_copy(file.path, scratch=scratch) as copy:
+            yield from _DatabaseReader(file, copy, sink=sink, ledger=ledger, phrases=phrases).batches()
+    except UnusableDatabaseError as problem:
+        sink.refuse(file.item, 0, problem.reason)
+        if problem.reason == "sqlite_keeps_changing":
+            return
+    except OSError:
+        sink.refuse(file.item, 0, "unreadable")
+        return
+    sink.read_up_to(file.item, file.size, stamp)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Extent:
+    """What there is of one session in one table. `generation` changes when OpenClaw rewrites the session."""
+
+    session_id: str
+    last_seq: int
+    generation: str
+
+
+class _DatabaseReader:
+    def __init__(self, file: StateFile, copy: Copy, *, sink: Sink, ledger: Ledger, phrases: PollPhrases) -> None:
+        self._item = file.item
+        self._agent_id = file.agent_id
+        self._connection = copy.connection
+        self._tables = copy.tables
+        self._is_sound = copy.is_sound
+        self._sink = sink
+        self._ledger = ledger
+        self._phrases = phrases
+
+    def batches(self) -> Iterator[Batch]:
+        if not self._is_sound:
+            self._sink.refuse(self._item, 0, "corrupt_sqlite")
+        try:
+            read_session_tables(
+                self._connection, tables=self._tables, sink=self._sink, agent_id=self._agent_id, item=self._item
+            )
+        except sqlite3.DatabaseError:
+            self._sink.refuse(self._item, 0, "corrupt_sqlite")
+        for extent in self._extents(_EVENTS):
+            yield from self._read_events(extent)
+        yield from self._read_archives(_ARCHIVES, where="TRUE", encoding="encoding")
+        yield from self._read_archives(_COLD_ARCHIVES, where="storage = 'sqlite'", encoding="'zstd'")
+        for extent in self._extents(_RUNS):
+            yield from self._read_runs(extent)
+
+    def _extents(self, table: str) -> list[_Extent]:
+        if table not in self._tables:
+            return []
+        try:
+            generations = {}
+            if _GENERATIONS in self._tables:
+                generations = dict(self._connection.execute(f"SELECT session_id, generation FROM {_GENERATIONS}"))
+            found = self._connection.execute(f"SELECT session_id, max(seq) FROM {table} GROUP BY session_id").fetchall()
+        except sqlite3.DatabaseError:
+            self._sink.refuse(self._item, 0, "corrupt_sqlite")
+            return []
+        return [
+            _Extent(
+                session_id=session_id.decode("utf-8", "replace"),
+                last_seq=last_seq,
+                generation=generations.get(session_id, b"").decode("utf-8", "replace"),
+            )
+            for session_id, last_seq in found
+            if isinstance(session_id, bytes) and isinstance(last_seq, int)
+        ]
+
+    def _read_events(self, extent: _Extent) -> Iterator[Batch]:
+        item = f"{self._item}#{extent.session_id}"
+        known = self._ledger.get(self._sink.host, item)
+        after = -1
+        if known is not None and (known.reader, known.fingerprint) == (self._sink.reader, extent.generation):
+            if known.position == extent.last_seq:
+                return
+            after = known.position if known.position < extent.last_seq else -1
+        transcript = self._transcript(extent.session_id, item=item, origin="sqlite", counts_from=0)
+        seq = 0
+        packed = "event_zstd" if "event_zstd" in self._tables[_EVENTS] else "NULL"
+        try:
+            for seq, event, packed_event in self._connection.execute(
+                f"SELECT seq, event_json, {packed} FROM {_EVENTS} WHERE session_id = ? AND seq > ? ORDER BY seq",
+                (extent.session_id, after),
+            ):
+                if event is None:
+                    event = _unpacked(packed_event, transcript, seq)
+                if isinstance(event, bytes):
+                    self._sink.bytes_read += len(event)
+                    if SKIP.match(event) is None:
+                        transcript.add(event, seq)
+                if self._sink.is_full:
+                    self._sink.read_up_to(item, seq, extent.generation)
+                    yield from taken(self._sink)
+        except sqlite3.DatabaseError:
+            transcript.refuse(seq, "corrupt_sqlite")
+        transcript.finish(is_from_beginning=after < 0, lines=1)
+        self._sink.read_up_to(item, extent.last_seq, extent.generation)
+
+    def _read_archives(self, table: str, *, where: str, encoding: str) -> Iterator[Batch]:
+        if table not in self._tables:
+            return
+        try:
+            found = self._connection.execute(
+                f"SELECT rowid, session_id, generation, archive_sha256, {encoding} FROM {table} WHERE {where}"
+            ).fetchall()
+            for rowid, *texts in found:
+                session_id, generation, digest, how = (text.decode("utf-8", "replace") for text in texts)
+                item = f"{self._item}#{session_id}#{generation}"
+                known = self._ledger.get(self._sink.host, item)
+                if known is not None and (known.reader, known.fingerprint) == (self._sink.reader, digest):
+                    continue
+                select = f"SELECT archive_blob FROM {table} WHERE rowid = ?"
+                ((blob,),) = self._connection.execute(select, (rowid,))
+                stream = io.BytesIO(blob)
+                self._sink.bytes_read += len(blob)
+                transcript = self._transcript(session_id, item=item, origin="sqlite_archive", counts_from=1)
+                chunks = plain_chunks(stream) if how == "identity" else unpacked_chunks(stream)
+                yield from read_whole(chunks, transcript, sink=self._sink)
+                self._sink.read_up_to(item, len(blob), digest)
+        except sqlite3.DatabaseError:
+            self._sink.refuse(f"{self._item}#{table}", 0, "corrupt_sqlite")
+
+    def _read_runs(self, extent: _Extent) -> Iterator[Batch]:
+        item = f"{self._item}#{extent.session_id}#runs"
+        known = self._ledger.get(self._sink.host, item)
+        after = -1
+        if known is not None and known.reader == self._sink.reader:
+            if known.fingerprint == str(extent.last_seq):
+                return
+            after = known.position if known.position < extent.last_seq else -1
+        seq = 0
+        trajectory = Trajectory(
+            sink=self._sink,
+            host=self._sink.host,
+            agent_id=self._agent_id,
+            session_id=extent.session_id,
+            item=item,
+            counts_from=0,
+        )
+        try:
+            for seq, event in self._connection.execute(
+                f"SELECT seq, event_json FROM {_RUNS} WHERE session_id = ? AND seq > ? AND {SQL_FILTER} ORDER BY seq",
+                (extent.session_id, after),
+            ):
+                self._sink.bytes_read += len(event)
+                trajectory.add(event, seq, position=seq - 1)
+        except sqlite3.DatabaseError:
+            trajectory.refuse(seq, "corrupt_sqlite")
+        open_run = trajectory.open_run
+        position = extent.last_seq if open_run is None else open_run.position
+        self._sink.read_up_to(item, position, str(extent.last_seq))
+        if self._sink.is_full:
+            yield from taken(self._sink)
+
+    def _transcript(self, session_id: str, *, item: str, origin: str, counts_from: int) -> Transcript:
+        place = Place(
+            host=self._sink.host,
+            agent_id=self._agent_id,
+            session_id=session_id,
+            path=self._item,
+            origin=origin,
+            item=item,
+            counts_from=counts_from,
+        )
+        return Transcript(sink=self._sink, place=place, phrases=self._phrases)
+
+
+def _unpacked(packed: object, transcript: Transcript, seq: int) -> bytes | None:
+    """An event's own text out of its zstd frame; None (and a problem noted) when there is none."""
+    if not isinstance(packed, bytes):
+        transcript.refuse(seq, "wrong_type")
+        return None
+    try:
+        if zstandard.frame_content_size(packed) > MAX_LINE:
+            transcript.refuse(seq, "line_too_long")
+            return None
+        return zstandard.ZstdDecompressor().decompress(packed, max_output_size=MAX_LINE)
+    except zstandard.ZstdError:
+        transcript.refuse(seq, "corrupt_zstd")
+        return None

@@ -1,0 +1,164 @@
+"""Rows of raw.openclaw_lines: gathered with their values as they stand in the transcript, checked when a batch is made.
+
+Belongs here: the layout of gathered rows and what makes a row unusable. A row without a believable time, or with a
+token count that cannot be believed, is left out; a cost or one of two times that cannot be believed is left empty.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from agentops_pipelines.sources.openclaw.columns import text_column, time_column, token_column, usd_column
+from agentops_pipelines.sources.schemas import OPENCLAW_LINES
+
+_HEAD = ("place", "position", "line_id", "parent_line_id", "written_at", "started_at")
+CALL_COLUMNS = (
+    *_HEAD,
+    "provider",
+    "model",
+    "response_model",
+    "response_id",
+    "input_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "output_tokens",
+    "reasoning_tokens",
+    "estimate_usd",
+    "stop_reason",
+    "error_kind",
+    "tool_calls",
+    "reply_chars",
+    "poll_phrase",
+    "run_id",
+)
+"""Values of a model call (kind assistant), in order."""
+USER_COLUMNS = (
+    *_HEAD,
+    "reply_chars",
+    "run_id",
+    "mark",
+    "mark_id",
+    "mark_name",
+    "provenance_kind",
+    "provenance_tool",
+    "ticket_keys",
+)
+"""Values of a user line, in order."""
+CHANGE_COLUMNS = (*_HEAD, "kind")
+"""Values of a compaction or reset, in order."""
+
+_TOKENS = frozenset(name for name in CALL_COLUMNS if name.endswith("_tokens"))
+_TIMES = frozenset(("written_at", "started_at"))
+_OWN_COUNTS = frozenset(("place", "position", "tool_calls", "reply_chars"))
+"""Counted here, not read: nothing to check."""
+
+Row = tuple[object, ...]
+RefuseLine = Callable[[str, int, str], None]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Place:
+    """Where lines come from: what all lines of one transcript have in common."""
+
+    host: str
+    agent_id: str
+    session_id: str
+    path: str
+    origin: str
+    item: str
+    """Ledger item whose problems these are."""
+    counts_from: int
+    """1 where a problem's position is a line number, 0 where it is a seq."""
+
+
+@dataclass(kw_only=True)
+class LineRows:
+    """Lines gathered since the last batch. `frame` checks them, `clear` forgets them."""
+
+    calls: list[Row] = field(default_factory=list)
+    users: list[Row] = field(default_factory=list)
+    changes: list[Row] = field(default_factory=list)
+    places: list[Place] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.calls) + len(self.users) + len(self.changes)
+
+    def place(self, place: Place) -> int:
+        """The number by which rows name this place until the next `clear`."""
+        if not self.places or self.places[-1] is not place:
+            self.places.append(place)
+        return len(self.places) - 1
+
+    def clear(self) -> None:
+        """Forget everything gathered."""
+        for gathered in (self.calls, self.users, self.changes, self.places):
+            gathered.clear()
+
+    def frame(self, *, refuse: RefuseLine) -> pl.DataFrame:
+        """The usable rows. `refuse(item, position, reason)` is told of everything that is not."""
+        frames = [
+            self._part(names, rows, kind=kind, refuse=refuse)
+            for names, rows, kind in (
+                (CALL_COLUMNS, self.calls, "assistant"),
+                (USER_COLUMNS, self.users, "user"),
+                (CHANGE_COLUMNS, self.changes, None),
+            )
+            if rows
+        ]
+        return pl.concat([OPENCLAW_LINES.frame([]), *frames], how="diagonal")
+
+    def _part(self, names: Sequence[str], rows: Sequence[Row], *, kind: str | None, refuse: RefuseLine) -> pl.DataFrame:
+        unusable: set[int] = set()
+        columns = dict(zip(names, zip(*rows, strict=True), strict=True))
+
+        def note(row: int, reason: str) -> None:
+            place = self.places[columns["place"][row]]
+            refuse(place.item, columns["position"][row] + place.counts_from, reason)
+
+        def note_unusable(row: int, reason: str) -> None:
+            note(row, reason)
+            unusable.add(row)
+
+        series: dict[str, pl.Series] = {}
+        for name, values in columns.items():
+            if name in _TOKENS:
+                series[name] = token_column(name, values, refuse=note_unusable)
+            elif name in _TIMES:
+                series[name] = time_column(name, values, refuse=note)
+            elif name == "estimate_usd":
+                series[name] = usd_column(name, values, refuse=note)
+            elif name in _OWN_COUNTS:
+                series[name] = pl.Series(name, values, dtype=pl.Int64)
+            else:
+                series[name] = text_column(name, values)
+        self._name_nameless(series)
+        self._spread_places(series)
+        frame = pl.DataFrame(list(series.values()))
+        if kind is not None:
+            frame = frame.with_columns(kind=pl.lit(kind))
+        unusable.update(self._without_time(frame, columns, note))
+        return frame if not unusable else frame.filter(~pl.int_range(pl.len()).is_in(list(unusable)))
+
+    def _name_nameless(self, series: dict[str, pl.Series]) -> None:
+        ids, positions = series["line_id"], series["position"]
+        if ids.null_count():
+            series["line_id"] = ids.fill_null("#" + positions.cast(pl.String))
+
+    def _spread_places(self, series: dict[str, pl.Series]) -> None:
+        """What a transcript's lines have in common is made once and spread by number: thousands of rows share it."""
+        numbers = series.pop("place")
+        for name in ("host", "agent_id", "session_id", "path", "origin"):
+            values = pl.Series(name, [getattr(place, name) for place in self.places], dtype=pl.String)
+            series[name] = values.gather(numbers)
+
+    @staticmethod
+    def _without_time(
+        frame: pl.DataFrame, columns: dict[str, tuple[object, ...]], note: Callable[[int, str], None]
+    ) -> list[int]:
+        timeless = frame["written_at"].is_null() & frame["started_at"].is_null()
+        rows = timeless.arg_true().to_list()
+        for row in rows:
+            if columns["written_at"][row] is None and columns["started_at"][row] is None:
+                note(row, "no_timestamp")
+        return rows

@@ -1,0 +1,130 @@
+"""The OpenClaw reader: a state directory in, batches of rows out.
+
+Belongs here: in which order the parts of a state directory are read, and what makes a reader another one. The quirks
+stand in the modules beside it: which files count (files), growing files (growing, fingerprints, lines), archives
+(packed), SQLite (sqlite, database), what a line says (transcripts, usage, marks, phrases, errors), session rows
+(sessions), runs (trajectories), and what goes into quarantine (problems).
+
+Nothing in a state directory is ever written, and no file is created in it. The reader works beside a running OpenClaw,
+on a read-only mount, and as another user that may read.
+"""
+
+import hashlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from agentops_pipelines.settings import StateDir
+from agentops_pipelines.sources.batches import Batch, Ledger
+from agentops_pipelines.sources.openclaw.database import read_database
+from agentops_pipelines.sources.openclaw.files import AgentFiles, StateFile, check_state_dir, list_agents
+from agentops_pipelines.sources.openclaw.growing import opened, read_growing, taken
+from agentops_pipelines.sources.openclaw.linerows import Place
+from agentops_pipelines.sources.openclaw.packed import read_whole, unpacked_chunks
+from agentops_pipelines.sources.openclaw.phrases import PollPhrases
+from agentops_pipelines.sources.openclaw.rows import Sink
+from agentops_pipelines.sources.openclaw.sessions import read_session_rows
+from agentops_pipelines.sources.openclaw.trajectories import TrajectoryFile
+from agentops_pipelines.sources.openclaw.transcripts import Transcript
+
+READER = "openclaw-1"
+"""Raise it when the same input gives other rows: everything that still exists is then read again."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadRules:
+    """What the operator's settings change about the rows. Other rules mean reading again."""
+
+    empty_poll_phrases: tuple[str, ...]
+
+
+def read_state_dir(state_dir: StateDir, *, ledger: Ledger, rules: ReadRules, scratch: Path) -> Iterator[Batch]:
+    """What the state directory holds that the ledger does not know of, in batches to be committed one by one.
+
+    A batch repeats rows that were read before only with the same keys (a file under another name, a rewritten or
+    migrated transcript). `scratch` is a directory for copies of databases; they are deleted before this returns.
+
+    Raises SourceError when the directory is missing, cannot be read, or is no state directory. Everything else that
+    cannot be used is in the batches' quarantine.
+    """
+    check_state_dir(state_dir)
+    return _batches(state_dir, ledger=ledger, rules=rules, scratch=scratch)
+
+
+def _batches(state_dir: StateDir, *, ledger: Ledger, rules: ReadRules, scratch: Path) -> Iterator[Batch]:
+    sink = Sink(source=ledger.source, host=state_dir.host, reader=_reader(rules))
+    phrases = PollPhrases(rules.empty_poll_phrases)
+    now = time.time()
+    for agent in list_agents(state_dir, sink):
+        yield from _agent_batches(agent, sink=sink, ledger=ledger, phrases=phrases, scratch=scratch, now=now)
+    yield from taken(sink)
+
+
+def _reader(rules: ReadRules) -> str:
+    digest = hashlib.blake2b("\0".join(rules.empty_poll_phrases).encode("utf-8", "replace"), digest_size=4)
+    return f"{READER}:{digest.hexdigest()}"
+
+
+def _agent_batches(
+    agent: AgentFiles, *, sink: Sink, ledger: Ledger, phrases: PollPhrases, scratch: Path, now: float
+) -> Iterator[Batch]:
+    if agent.session_rows is not None:
+        _read_session_rows(agent.session_rows, sink=sink, ledger=ledger)
+    for file in agent.transcripts:
+        transcript_of = partial(_transcript, file, sink=sink, phrases=phrases)
+        if file.is_packed:
+            yield from _read_packed(file, transcript_of(file.stem), sink=sink, ledger=ledger)
+        else:
+            yield from read_growing(file, transcript_of, sink=sink, ledger=ledger, now=now)
+    for file in agent.trajectories:
+        yield from read_growing(file, partial(TrajectoryFile, file, sink=sink), sink=sink, ledger=ledger, now=now)
+    if agent.database is not None:
+        yield from read_database(agent.database, sink=sink, ledger=ledger, phrases=phrases, scratch=scratch)
+
+
+def _transcript(file: StateFile, session_id: str, *, sink: Sink, phrases: PollPhrases) -> Transcript:
+    place = Place(
+        host=sink.host,
+        agent_id=file.agent_id,
+        session_id=session_id,
+        path=file.item,
+        origin=file.origin,
+        item=file.item,
+        counts_from=1,
+    )
+    return Transcript(sink=sink, place=place, phrases=phrases)
+
+
+def _read_session_rows(file: StateFile, *, sink: Sink, ledger: Ledger) -> None:
+    """All rows again whenever the file changed: OpenClaw replaces it as a whole."""
+    if _is_known(file, sink, ledger):
+        return
+    with opened(file, sink) as stream:
+        if stream is None:
+            return
+        content = stream.read()
+        sink.bytes_read += len(content)
+        read_session_rows(content, sink=sink, agent_id=file.agent_id, item=file.item)
+        sink.read_up_to(file.item, len(content), _stamp(file))
+
+
+def _read_packed(file: StateFile, transcript: Transcript, *, sink: Sink, ledger: Ledger) -> Iterator[Batch]:
+    if _is_known(file, sink, ledger):
+        return
+    with opened(file, sink) as stream:
+        if stream is None:
+            return
+        sink.bytes_read += file.size
+        yield from read_whole(unpacked_chunks(stream), transcript, sink=sink)
+        sink.read_up_to(file.item, file.size, _stamp(file))
+
+
+def _is_known(file: StateFile, sink: Sink, ledger: Ledger) -> bool:
+    entry = ledger.get(sink.host, file.item)
+    return entry is not None and (entry.reader, entry.fingerprint) == (sink.reader, _stamp(file))
+
+
+def _stamp(file: StateFile) -> str:
+    return f"{file.size} {file.mtime_ns}"
