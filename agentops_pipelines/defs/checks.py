@@ -1,0 +1,211 @@
+"""What is checked after the tables are made, with the numbers that decided.
+
+Belongs here: the checks, their SQL and their severity. Does not belong here: thresholds (agentops.toml) or what a
+failing check does (tables.py: only a blocking one stops the publishing).
+
+`unique_calls` and `totals_equal_raw` block: figures that count twice or lose rows must never be seen. The others warn:
+they say how much of the last 7 days is known, priced, matched and fresh.
+"""
+
+from collections.abc import Collection, Iterator
+from datetime import timedelta
+from decimal import Decimal
+
+import dagster as dg
+import duckdb
+
+from agentops_pipelines.settings import Thresholds
+
+CALLS = dg.AssetKey(["core", "calls"])
+SUMMARY = dg.AssetKey(["mart", "weekly_summary"])
+WINDOW = "trailing_7d"
+
+_TOKENS = " + ".join(f"coalesce({kind}_tokens, 0)" for kind in ("input", "cache_read", "cache_write", "output"))
+
+# Each figure as the sources have it and as core.calls has it. A fork or a resumed checkpoint copies lines, so raw lines
+# are compared, as distinct contents, with core.transcript_lines, and these with the calls that were made from them.
+_TOTALS = f"""
+WITH raw_lines AS (
+  SELECT DISTINCT agent_id, line_id, written_at, {_TOKENS} AS tokens, estimate_usd
+  FROM raw.openclaw_lines WHERE kind = 'assistant'
+),
+core_lines AS (
+  SELECT DISTINCT agent_id, line_id, written_at, {_TOKENS} AS tokens, estimate_usd
+  FROM core.transcript_lines WHERE kind = 'assistant'
+),
+lines AS (
+  SELECT estimate_usd, {_TOKENS} AS tokens, EXISTS (
+      SELECT 1 FROM core.matches m
+      WHERE m.agent_id = l.agent_id AND m.session_id = l.session_id AND m.line_id = l.line_id
+    ) AS is_matched
+  FROM core.transcript_lines l WHERE kind = 'assistant'
+),
+gateway AS (
+  SELECT spend_usd, CASE WHEN status = 'failure' OR coalesce(is_client_disconnect, false) THEN 0 ELSE greatest(
+      coalesce(prompt_tokens, 0), coalesce(cache_read_tokens, 0) + coalesce(cache_write_tokens, 0)
+    ) + coalesce(output_tokens, 0) END AS tokens
+  FROM raw.litellm_spend_logs
+)
+SELECT 'OpenClaw lines, each once: tokens' AS figure,
+  (SELECT coalesce(sum(tokens), 0) FROM raw_lines) AS sources,
+  (SELECT coalesce(sum(tokens), 0) FROM core_lines) AS core
+UNION ALL SELECT 'OpenClaw lines, each once: estimate (USD)',
+  (SELECT coalesce(sum(estimate_usd), 0) FROM raw_lines),
+  (SELECT coalesce(sum(estimate_usd), 0) FROM core_lines)
+UNION ALL SELECT 'OpenClaw calls',
+  (SELECT count(*) FROM lines),
+  (SELECT count(DISTINCT agent_id || '/' || session_id || '/' || line_id) FROM core.calls)
+UNION ALL SELECT 'OpenClaw calls: estimate (USD)',
+  (SELECT coalesce(sum(estimate_usd), 0) FROM lines),
+  (SELECT coalesce(sum(estimate_usd), 0) FROM core.calls)
+UNION ALL SELECT 'OpenClaw calls without a gateway row: tokens',
+  (SELECT coalesce(sum(tokens), 0) FROM lines WHERE NOT is_matched),
+  (SELECT coalesce(sum(total_tokens), 0) FROM core.calls WHERE source = 'openclaw')
+UNION ALL SELECT 'LiteLLM rows',
+  (SELECT count(*) FROM gateway),
+  (SELECT count(request_id) FROM core.calls)
+UNION ALL SELECT 'LiteLLM rows: reported tokens',
+  (SELECT coalesce(sum(tokens), 0) FROM gateway),
+  (SELECT coalesce(sum(total_tokens), 0) FROM core.calls WHERE source <> 'openclaw' AND tokens_basis = 'reported')
+UNION ALL SELECT 'LiteLLM rows: spend (USD)',
+  (SELECT coalesce(sum(spend_usd), 0) FROM gateway),
+  (SELECT coalesce(sum(spend_usd), 0) FROM core.calls)
+"""
+
+
+def check_specs() -> list[dg.AssetCheckSpec]:
+    """Every check of the SQL step, for the asset graph."""
+    return [
+        dg.AssetCheckSpec(
+            "unique_calls",
+            asset=CALLS,
+            blocking=True,
+            description="No call_id stands twice: nothing is counted twice. Nothing is published when it fails.",
+        ),
+        dg.AssetCheckSpec(
+            "totals_equal_raw",
+            asset=CALLS,
+            blocking=True,
+            description="Calls, tokens and money of core.calls equal what the sources said, to the last digit. "
+            "Nothing is published when it fails.",
+        ),
+        dg.AssetCheckSpec(
+            "unknown_share", asset=SUMMARY, description="How much of the last 7 days has no known kind of session."
+        ),
+        dg.AssetCheckSpec(
+            "unpriced_share", asset=SUMMARY, description="How many tokens of the last 7 days have no list price."
+        ),
+        dg.AssetCheckSpec(
+            "match_rate", asset=SUMMARY, description="How many OpenClaw calls of the last 7 days LiteLLM has as well."
+        ),
+        dg.AssetCheckSpec("fresh", asset=SUMMARY, description="How old the newest data of each source is."),
+    ]
+
+
+def run_checks(
+    con: duckdb.DuckDBPyConnection, keys: Collection[dg.AssetKey], *, thresholds: Thresholds
+) -> Iterator[dg.AssetCheckResult]:
+    """Check the tables that were just made."""
+    if CALLS in keys:
+        yield unique_calls(con)
+        yield totals_equal_raw(con)
+    if SUMMARY in keys:
+        yield from _shares(con, thresholds)
+        yield fresh(con, thresholds)
+
+
+def unique_calls(con: duckdb.DuckDBPyConnection) -> dg.AssetCheckResult:
+    """The grain of core.calls."""
+    rows, ids = con.execute("SELECT count(*), count(DISTINCT call_id) FROM core.calls").fetchall()[0]
+    return dg.AssetCheckResult(
+        check_name="unique_calls",
+        asset_key=CALLS,
+        passed=rows == ids,
+        description=None if rows == ids else f"core.calls has {rows:,} rows for {ids:,} different calls",
+        metadata={"rows": rows, "call_ids": ids},
+    )
+
+
+def totals_equal_raw(con: duckdb.DuckDBPyConnection) -> dg.AssetCheckResult:
+    """Every total of core.calls beside the raw one."""
+    figures = [(figure, _plain(raw), _plain(core)) for figure, raw, core in con.execute(_TOTALS).fetchall()]
+    wrong = [f"{figure}: {core} instead of {raw}" for figure, raw, core in figures if raw != core]
+    return dg.AssetCheckResult(
+        check_name="totals_equal_raw",
+        asset_key=CALLS,
+        passed=not wrong,
+        description="; ".join(wrong) or None,
+        metadata={
+            "totals": dg.MetadataValue.md(
+                "| figure | sources | core |\n|---|--:|--:|\n"
+                + "\n".join(f"| {figure} | {raw} | {core} |" for figure, raw, core in figures)
+            )
+        },
+    )
+
+
+def fresh(con: duckdb.DuckDBPyConnection, thresholds: Thresholds) -> dg.AssetCheckResult:
+    """The newest data of each source that was ever loaded, against the time the run counts as now."""
+    rows = con.execute(
+        "SELECT l.source, max(l.newest_data_at), any_value(r.as_of) FROM ops.loads l CROSS JOIN conf.run r "
+        "GROUP BY l.source HAVING max(l.newest_data_at) IS NOT NULL ORDER BY l.source"
+    ).fetchall()
+    limit = timedelta(hours=thresholds.stale_hours)
+    stale = [
+        f"{source}: newest data {newest:%Y-%m-%d %H:%M} UTC" for source, newest, now in rows if now - newest > limit
+    ]
+    return _warning(
+        "fresh",
+        passed=not stale,
+        description="; ".join(stale),
+        metadata={f"{source}_hours": round((now - newest) / timedelta(hours=1), 1) for source, newest, now in rows},
+    )
+
+
+def _shares(con: duckdb.DuckDBPyConnection, thresholds: Thresholds) -> Iterator[dg.AssetCheckResult]:
+    columns = "calls, total_tokens, unknown_calls, unknown_tokens, unpriced_tokens, unpriced_models, matched_share"
+    found = con.execute(f"SELECT {columns} FROM mart.weekly_summary WHERE window_id = ?", [WINDOW]).fetchall()
+    calls, tokens, unknown_calls, unknown_tokens, unpriced_tokens, unpriced_models, matched = found[0]
+    call_share, token_share = _share(unknown_calls, calls), _share(unknown_tokens, tokens)
+    yield _warning(
+        "unknown_share",
+        passed=call_share <= thresholds.unknown_calls and token_share <= thresholds.unknown_tokens,
+        description=f"{unknown_calls:,} of {calls:,} calls, {unknown_tokens:,} of {tokens:,} tokens have no known kind",
+        metadata={"unknown_calls": call_share, "unknown_tokens": token_share},
+    )
+    unpriced = _share(unpriced_tokens, tokens)
+    yield _warning(
+        "unpriced_share",
+        passed=unpriced <= thresholds.unpriced_tokens,
+        description=f"{unpriced_tokens:,} of {tokens:,} tokens, of {unpriced_models} models, have no list price",
+        metadata={"unpriced_tokens": unpriced, "unpriced_models": unpriced_models},
+    )
+    yield _warning(
+        "match_rate",
+        passed=matched is None or 1 - matched <= thresholds.unmatched_calls,
+        description="only one source has calls"
+        if matched is None
+        else f"{matched:.1%} of OpenClaw's calls are matched",
+        metadata={} if matched is None else {"matched_share": matched},
+    )
+
+
+def _warning(name: str, *, passed: bool, description: str, metadata: dict[str, float]) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        check_name=name,
+        asset_key=SUMMARY,
+        passed=passed,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=description or None,
+        metadata=metadata,
+    )
+
+
+def _plain(number: Decimal) -> str:
+    """All digits, no exponent, no zeros that say nothing."""
+    text = f"{number:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _share(part: int, whole: int) -> float:
+    return part / whole if whole else 0.0

@@ -1,0 +1,105 @@
+"""The report asset: built from the published file, written as HTML and PNG, posted to Discord when asked to.
+
+Belongs here: when a report is made and posted. Does not belong here: what it says (report/).
+"""
+
+import base64
+import logging
+from collections.abc import Iterable, Iterator
+
+import dagster as dg
+
+from agentops_pipelines.defs.ingest import OWNERS
+from agentops_pipelines.report.analyse import Report
+from agentops_pipelines.report.build import build_report
+from agentops_pipelines.report.files import write_report
+from agentops_pipelines.settings import Settings, load_settings
+
+logger = logging.getLogger(__name__)
+
+OP = "report"
+WEEKLY = dg.AssetKey(["report", "weekly"])
+DELIVERED = "delivered"
+TRAILING = "trailing_7d"
+
+
+class ReportConfig(dg.Config):
+    """Launch options of the report."""
+
+    window_id: str = TRAILING
+    """The window to report: trailing_7d, or an ISO week such as 2026-W47."""
+    post: bool = False
+    """Whether to post it to Discord. Only complete ISO weeks are posted, each once."""
+
+
+def report_asset(marts: Iterable[dg.AssetKey]) -> dg.AssetsDefinition:
+    """The report, downstream of the mart tables."""
+
+    @dg.multi_asset(
+        name=OP,
+        specs=[
+            dg.AssetSpec(
+                WEEKLY,
+                deps=list(marts),
+                group_name="report",
+                description="What agents cost: the weekly report as HTML page, chart and Discord message.",
+                kinds={"discord", "html"},
+                owners=OWNERS,
+            )
+        ],
+        check_specs=[
+            dg.AssetCheckSpec(
+                DELIVERED, asset=WEEKLY, description="The report was posted to Discord, if it was to be posted."
+            )
+        ],
+        description="Writes the report of one window and posts it when asked to.",
+    )
+    def make_report(config: ReportConfig) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+        settings = load_settings()
+        report = build_report(settings.published_path, window_id=config.window_id)
+        files = write_report(report, directory=settings.home / "reports")
+        logger.info("wrote %s and %s", files.html, files.chart.name)
+        chart = base64.b64encode(files.chart.read_bytes()).decode("ascii")
+        yield dg.MaterializeResult(
+            asset_key=WEEKLY,
+            metadata={
+                "window": report.window.label,
+                "page": dg.MetadataValue.path(files.html),
+                "chart_file": dg.MetadataValue.path(files.chart),
+                "chart": dg.MetadataValue.md(f"![cost by day](data:image/png;base64,{chart})"),
+            },
+        )
+        yield _deliver(report, settings) if config.post else _check(passed=True, description="not to be posted")
+
+    return make_report
+
+
+def _deliver(report: Report, settings: Settings) -> dg.AssetCheckResult:
+    if report.window.kind != "iso_week" or not report.window.is_complete:
+        raise dg.Failure(
+            f"{report.window.label} is not posted: only a complete ISO week is.",
+            allow_retries=False,
+        )
+    if settings.discord_webhook_url is None:
+        return _check(passed=True, description="not posted: AGENTOPS_DISCORD_WEBHOOK_URL is not set")
+    from agentops_pipelines.report.deliver import post_weekly  # 0.3 s of imports that only a posting run needs
+
+    delivery = post_weekly(
+        report,
+        webhook_url=settings.discord_webhook_url.get_secret_value(),
+        deliveries_path=settings.home / "deliveries.sqlite",
+    )
+    logger.info("Discord: %s %s", delivery.key, delivery.state)
+    passed = delivery.state in ("sent", "already_sent")
+    description = f"{delivery.key}: {delivery.state}" + (f": {delivery.problem}" if delivery.problem else "")
+    return _check(passed=passed, description=description)
+
+
+def _check(*, passed: bool, description: str) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        check_name=DELIVERED,
+        asset_key=WEEKLY,
+        passed=passed,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=description,
+    )

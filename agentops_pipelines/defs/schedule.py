@@ -1,0 +1,54 @@
+"""The job `weekly_report` and the schedule `monday_report` that launches it.
+
+Belongs here: which week a tick reports. The week comes from the time the tick was scheduled for, never from the
+clock: a tick that runs late, after days of outage, still reports the week it was meant for.
+"""
+
+from datetime import UTC
+
+import dagster as dg
+
+from agentops_pipelines.defs import report
+from agentops_pipelines.settings import Config
+from agentops_pipelines.weeks import last_complete_week
+
+JOB = "weekly_report"
+SCHEDULE = "monday_report"
+WEEK_TAG = "agentops/week"
+
+
+weekly_report = dg.define_asset_job(
+    JOB,
+    selection=dg.AssetSelection.all(),
+    description="Load what is new from every source, make and publish all tables, write the report.",
+)
+
+
+def monday_report(config: Config) -> dg.ScheduleDefinition:
+    """The schedule in the configured zone. It posts only where AGENTOPS_DISCORD_WEBHOOK_URL is set.
+
+    Of several missed ticks Dagster evaluates the newest only, and the run key lets a week run once.
+    """
+
+    @dg.schedule(
+        name=SCHEDULE,
+        job_name=JOB,
+        cron_schedule=config.schedule,
+        execution_timezone=config.timezone,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Reports the ISO week that ended, and posts it to Discord.",
+    )
+    def schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        scheduled_at = context.scheduled_execution_time.astimezone(UTC).replace(tzinfo=None)
+        return run_request(last_complete_week(scheduled_at, zone=config.zone))
+
+    return schedule
+
+
+def run_request(week: str) -> dg.RunRequest:
+    """A run that reports and posts one ISO week."""
+    return dg.RunRequest(
+        run_key=f"weekly/{week}",
+        run_config={"ops": {report.OP: {"config": {"window_id": week, "post": True}}}},
+        tags={WEEK_TAG: week},
+    )

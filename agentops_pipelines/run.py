@@ -1,0 +1,99 @@
+"""Runs the job `weekly_report` in this process, in the Dagster home of AGENTOPS_HOME, so that `agentops dev` shows it.
+
+Belongs here: the launch, and what the run's events mean for a person. Does not belong here: printing (cli.py) or what
+the job does (defs/).
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import dagster as dg
+
+from agentops_pipelines.dagster_home import prepare_dagster_home
+from agentops_pipelines.definitions import defs
+from agentops_pipelines.defs import report, tables
+from agentops_pipelines.defs.ingest import SOURCE_LOADED
+from agentops_pipelines.defs.schedule import JOB, WEEK_TAG
+from agentops_pipelines.report.files import ReportFiles
+from agentops_pipelines.settings import Settings
+
+LOCATION = "agentops_pipelines"
+
+_OWN_EXCEPTIONS = ("Warehouse", "Published", "Settings", "SqlFile", "UnknownWindow", "NotPostable", "Failure")
+"""Beginnings of the names of exceptions whose message is a sentence for people."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOutcome:
+    """What one run of the job came to."""
+
+    run_id: str
+    is_published: bool
+    """Whether the tables were made and published."""
+    failures: tuple[str, ...]
+    """Steps that failed, each as a sentence."""
+    missing: tuple[str, ...]
+    """Sources, or parts of them, that could not be read."""
+    undelivered: str
+    """Why the report is not in Discord although it should be; empty when all is well."""
+    files: ReportFiles | None
+    """The report's files; None when no report was made."""
+
+
+def run_weekly_report(settings: Settings, *, window_id: str, post: bool) -> RunOutcome:
+    """Run the job for one window. Whatever a step raises is in the outcome and in the run's event log."""
+    folder = prepare_dagster_home(settings.home)
+    job = defs().resolve_job_def(JOB)
+    with dg.DagsterInstance.from_config(str(folder)) as instance:
+        result = job.execute_in_process(
+            instance=instance,
+            raise_on_error=False,
+            run_config={
+                "ops": {report.OP: {"config": {"window_id": window_id, "post": post}}},
+                # The command prints its own lines; the event log has everything.
+                "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+            },
+            tags={WEEK_TAG: window_id, ".dagster/repository": f"__repository__@{LOCATION}"},
+        )
+    return _outcome(result)
+
+
+def _outcome(result: dg.ExecuteInProcessResult) -> RunOutcome:
+    failed = [check for check in result.get_asset_check_evaluations() if not check.passed]
+    missing: list[str] = []
+    for check in failed:
+        if check.check_name == SOURCE_LOADED:
+            missing += (check.description or "").splitlines()
+    undelivered = next((check.description or "" for check in failed if check.check_name == report.DELIVERED), "")
+    return RunOutcome(
+        run_id=result.run_id,
+        is_published=result.is_node_success(tables.OP),
+        failures=tuple(_failures(result)),
+        missing=tuple(missing),
+        undelivered=undelivered,
+        files=_files(result),
+    )
+
+
+def _files(result: dg.ExecuteInProcessResult) -> ReportFiles | None:
+    for materialization in result.asset_materializations_for_node(report.OP):
+        page, chart = materialization.metadata["page"].value, materialization.metadata["chart_file"].value
+        return ReportFiles(html=Path(str(page)), chart=Path(str(chart)))
+    return None
+
+
+def _failures(result: dg.ExecuteInProcessResult) -> list[str]:
+    failures = []
+    for event in result.get_step_failure_events():
+        data = event.step_failure_data
+        if data.user_failure_data and data.user_failure_data.description:
+            failures.append(data.user_failure_data.description)
+            continue
+        error = data.error
+        while error is not None and error.cause is not None:
+            error = error.cause
+        name = error.cls_name if error is not None and error.cls_name else "an error"
+        text = re.sub(r"^[\w.]+: ", "", error.message).strip().splitlines()[0] if error is not None else ""
+        failures.append(text if name.startswith(_OWN_EXCEPTIONS) else f"step {event.step_key}: {name}: {text}")
+    return failures

@@ -1,0 +1,26 @@
+"""What every test stands on: no setting of the machine's own reaches a test.
+
+Belongs here: only that. Small worlds to run against are in modules of their own (world.py, state_dirs.py).
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Hide the person's own agents, pipeline and Dagster home from the tests, and undo what a command sets."""
+    for name in tuple(os.environ):
+        if name.startswith(("AGENTOPS_", "OPENCLAW_", "DAGSTER_")) and name != "AGENTOPS_RECORDINGS":
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("AGENTOPS_DEMO", "")  # `--demo` sets it for the process: this brings it back
+    monkeypatch.setenv("AGENTOPS_HOME", str(tmp_path_factory.mktemp("agentops") / "home"))
+    monkeypatch.setenv("OPENCLAW_STATE_DIR", "")
+
+
+@pytest.fixture
+def home() -> Path:
+    """The AGENTOPS_HOME of this test; it does not exist yet."""
+    return Path(os.environ["AGENTOPS_HOME"])
