@@ -91,7 +91,7 @@ KINDS = (
         share=0.34,
         messages=(4, 18),
         key="main:heartbeat",
-        opening=HEARTBEAT_POLL,
+        opening=f"{HEARTBEAT_POLL} ",
         is_routine=True,
     ),
     Kind(
@@ -302,7 +302,7 @@ class Generator:
         if dice.random() < 0.02:
             session.model = self._model(session.kind)
         model = session.model
-        thinking, text = self._texts.prose(2_500), self._texts.prose(2_500)
+        thinking, text = self._texts.prose(2_000), self._texts.prose(2_000)
         content = [{"type": "thinking", "thinking": thinking, "thinkingSignature": f"{dice.getrandbits(512):0128x}"}]
         content.append(text_part(text))
         if wants_tool:
@@ -333,7 +333,7 @@ class Generator:
     def _use_tool(self, session: Session, at: int) -> int:
         """What the tool answers. Returns its tokens."""
         call = session.transcript.lines[-1]["message"]["content"][-1]
-        text = self._texts.logs(20_000)
+        text = self._texts.logs(13_000)
         session.transcript.tool_result(at, call_id=call["id"], tool=call["name"], text=text)
         return len(text) // 4
 
@@ -356,7 +356,9 @@ class Generator:
         if share < 0.03:
             session.ended_as = "reset" if share < 0.02 else "deleted"
             self.truth.traps[f"{session.ended_as}_transcripts"] += 1
-        if not self._sqlite and self._dice.random() < 0.01:
+        if session.ended_as == "reset" and self._sqlite:
+            session.transcript.reset(session.ended_at)  # 2026.9 goes on in the same transcript
+        if self._dice.random() < 0.01 and not self._sqlite:
             session.torn = b'{"type":"message","id":"dead'
             self.truth.traps["torn_lines"] += 1
 

@@ -180,11 +180,20 @@ def test_rows_missing_from_every_reading_are_noted_and_the_day_is_asked_for_agai
     assert len(store.logs) == 2
 
 
-class _Shortened(httpx.HTTPTransport):
-    """A way to the proxy on which the last rows of every page are lost."""
+def test_what_one_reading_misses_another_brings():
+    with serve_litellm(rows=[row("a", NOON), row("b", NOON), row("c", NOON)]) as proxy:
+        store = load(proxy, http=httpx.Client(transport=_Shortened(missing=1, is_turning=True)))
+    assert len(store.logs) == 3
+    assert store.quarantine == []
 
-    def __init__(self, *, missing: int) -> None:
+
+class _Shortened(httpx.HTTPTransport):
+    """A way to the proxy that loses the last rows of every page; when turning, the last and the first by turns."""
+
+    def __init__(self, *, missing: int, is_turning: bool = False) -> None:
         self.missing = missing
+        self.is_turning = is_turning
+        self.answers = 0
         super().__init__()
 
     def handle_request(self, request):
@@ -192,7 +201,10 @@ class _Shortened(httpx.HTTPTransport):
         response.read()
         body = response.json()
         if isinstance(body, dict) and body.get("data"):
-            body["data"] = sorted(body["data"], key=lambda log: log.get("request_id", ""))[: -self.missing]
+            self.answers += 1
+            is_reversed = self.is_turning and self.answers % 2 == 0
+            by_id = sorted(body["data"], key=lambda log: log.get("request_id", ""), reverse=is_reversed)
+            body["data"] = by_id[: -self.missing]
         return httpx.Response(response.status_code, json=body)
 
 

@@ -53,5 +53,6 @@ SELECT
   CAST(g.list_usd AS DECIMAL(28,12)) AS list_usd,
   CAST(coalesce(g.rank_usd, 0) AS DECIMAL(28,12)) AS rank_usd,
   CAST(coalesce(g.rank_usd, 0) AS DOUBLE)
-    / nullif(sum(CAST(coalesce(g.rank_usd, 0) AS DOUBLE)) OVER (PARTITION BY g.window_id), 0) AS rank_share
+    / nullif(CAST(sum(CAST(coalesce(g.rank_usd, 0) AS DECIMAL(28,12))) OVER (PARTITION BY g.window_id) AS DOUBLE), 0)
+    AS rank_share
 FROM grouped g

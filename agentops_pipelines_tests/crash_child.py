@@ -1,0 +1,89 @@
+"""A whole load in a process of its own that can be told to die at a failpoint. Used by test_crash.py.
+
+Children come from a fork server that has only imported this module: a fork of the test process would inherit locks of
+the threads that DuckDB and polars run.
+"""
+
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from agentops_pipelines import warehouse as warehouse_module
+from agentops_pipelines.conf import write_conf_tables
+from agentops_pipelines.settings import StateDir
+from agentops_pipelines.sources.openclaw.reader import ReadRules, read_state_dir
+from agentops_pipelines.warehouse import Warehouse, Writer
+from agentops_pipelines_tests.world import AS_OF, make_settings, tables
+
+NOW: datetime = AS_OF
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failpoint:
+    """Where to die: at the n-th call of a commit, a copy or a rename, before or after it has done its work."""
+
+    name: str
+    call: int
+    after: bool
+
+
+def whole_load(home: Path, state: Path, failpoint: Failpoint | None = None) -> None:
+    """What a run does to the warehouse: load a state directory, rebuild every table, publish."""
+    if failpoint is not None:
+        _arm(failpoint)
+    with Warehouse(home).locked("a run") as locked:
+        with locked.connect() as writer:
+            batches = read_state_dir(
+                StateDir(host="local", path=state),
+                ledger=writer.ledger("openclaw"),
+                rules=ReadRules(empty_poll_phrases=()),
+                scratch=home / "scratch",
+            )
+            writer.load("openclaw", batches, scope="local", observed_at=NOW)
+            write_conf_tables(writer, make_settings(home), as_of=NOW)
+            for table in tables().values():
+                writer.run_table(table)
+        locked.publish()
+
+
+class _DyingConnection:
+    """A DuckDB connection whose COMMIT dies."""
+
+    def __init__(self, connection: object, die: Callable[[Callable], Callable]) -> None:
+        self._connection = connection
+        self._execute = connection.execute  # type: ignore[attr-defined]
+        self._commit = die(self._execute)
+
+    def execute(self, sql: str, *args: object) -> object:
+        return (self._commit if sql == "COMMIT" else self._execute)(sql, *args)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._connection, name)
+
+
+def _arm(failpoint: Failpoint) -> None:
+    left = failpoint.call
+
+    def die(function: Callable) -> Callable:
+        def dying(*args: object, **kwargs: object) -> object:
+            nonlocal left
+            left -= 1
+            if left == 0 and not failpoint.after:
+                os.kill(os.getpid(), signal.SIGKILL)
+            result = function(*args, **kwargs)
+            if left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return result
+
+        return dying
+
+    if failpoint.name == "commit":
+        original = Writer.__init__
+        Writer.__init__ = lambda self, con: original(self, _DyingConnection(con, die))  # type: ignore[method-assign,arg-type]
+    elif failpoint.name == "copy":
+        warehouse_module._copy_durably = die(warehouse_module._copy_durably)
+    else:
+        Path.replace = die(Path.replace)  # type: ignore[method-assign]
