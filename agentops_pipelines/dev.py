@@ -47,18 +47,21 @@ def serve(settings: Settings, *, port: int, say: Callable[[str], None]) -> None:
     """Run UI and daemon until Ctrl-C or SIGTERM. Raises DevError when one of them cannot run."""
     _require_free(port)
     folder = prepare_dagster_home(settings.home)
-    environ = {**os.environ, "DAGSTER_HOME": str(folder)}
+    # dagster.yaml turns telemetry off, yet the webserver still uploads whatever lies in DAGSTER_HOME/logs: this ends
+    # that thread as well, and our logs are elsewhere.
+    environ = {**os.environ, "DAGSTER_HOME": str(folder), "DAGSTER_DISABLE_TELEMETRY": "yes"}
+    logs = settings.home / "logs"
     if settings.demo:
         environ["AGENTOPS_DEMO"] = "1"
     commands = {
         "webserver": ("-m", "dagster_webserver", "-h", HOST, "-p", str(port), "-w", str(WORKSPACE)),
         "daemon": ("-m", "dagster._daemon", "run", "-w", str(WORKSPACE)),
     }
-    say(f"Starting Dagster (logs are in {folder / 'logs'}) ...")
+    say(f"Starting Dagster (logs are in {logs}) ...")
     with _signals_stop(), ExitStack() as stack:
         try:
             programs = [
-                stack.enter_context(_running(name, arguments, environ=environ, logs=folder / "logs"))
+                stack.enter_context(_running(name, arguments, environ=environ, logs=logs))
                 for name, arguments in commands.items()
             ]
             url = f"http://{HOST}:{port}"

@@ -14,7 +14,7 @@ from agentops_pipelines.dagster_home import prepare_dagster_home
 from agentops_pipelines.definitions import defs
 from agentops_pipelines.defs import report, tables
 from agentops_pipelines.defs.ingest import SOURCE_LOADED
-from agentops_pipelines.defs.schedule import JOB, WEEK_TAG
+from agentops_pipelines.defs.schedule import JOB, WINDOW_TAG
 from agentops_pipelines.report.files import ReportFiles
 from agentops_pipelines.settings import Settings
 
@@ -54,7 +54,7 @@ def run_weekly_report(settings: Settings, *, window_id: str, post: bool) -> RunO
                 # The command prints its own lines; the event log has everything.
                 "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
             },
-            tags={WEEK_TAG: window_id, ".dagster/repository": f"__repository__@{LOCATION}"},
+            tags={WINDOW_TAG: window_id, ".dagster/repository": f"__repository__@{LOCATION}"},
         )
     return _outcome(result)
 

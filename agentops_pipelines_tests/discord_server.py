@@ -160,7 +160,7 @@ class _Handler(BaseHTTPRequestHandler):
         errors = _errors(payload, files)
         if errors:
             return 400, {"message": "Invalid Form Body", "code": 50035, "errors": errors}
-        state.accepted.append(payload)
+        state.accepted.append(dict(payload))
         if self.command == "POST":
             return self._post(state, payload, files, wait=parse_qs(address.query).get("wait", ["false"])[0])
         return self._patch(state, str(match["message"]), payload, files)

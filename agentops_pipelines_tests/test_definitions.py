@@ -183,6 +183,19 @@ def test_a_subset_without_its_inputs_says_what_to_do(home: Path, state_dir: Path
     assert not (home / "agentops.duckdb").exists()
 
 
+def test_a_check_can_be_launched_alone(state_dir: Path) -> None:
+    run()
+    graph = defs().resolve_asset_graph()
+    checks_of_calls = dg.AssetSelection.checks_for_assets(dg.AssetKey(["core", "calls"]))
+    job = dg.define_asset_job("checks_only", selection=checks_of_calls).resolve(asset_graph=graph)
+    result = job.execute_in_process(run_config={"ops": {"tables": {"config": {"as_of": AS_OF}}}})
+    assert result.get_asset_materialization_events() == []
+    assert {one.check_name for one in result.get_asset_check_evaluations() if one.passed} == {
+        "unique_calls",
+        "totals_equal_raw",
+    }
+
+
 # --- sources that fail
 
 
@@ -313,7 +326,7 @@ def test_a_table_that_fails_is_named(home: Path, state_dir: Path, monkeypatch: p
     object.__setattr__(sql_tables["mart.top_sessions"], "sql", "SELECT no_such_column FROM core.calls")
     settings = load_settings()
     with Warehouse(home).locked("test") as locked, pytest.raises(duckdb.BinderException) as caught:
-        tables.rebuild(locked, settings, list(sql_tables.values()), as_of=datetime(2026, 11, 24))
+        tables.rebuild(locked, settings, list(sql_tables.values()), checked=(), as_of=datetime(2026, 11, 24))
     assert "while making mart.top_sessions" in str(getattr(caught.value, "__notes__", ""))
 
 

@@ -259,6 +259,38 @@ def test_top_five_sessions(published, report, page) -> None:
     assert discord_table(report, "Top sessions") == [[f"{n} {lane} {label}", cost] for n, label, lane, cost in expected]
 
 
+def test_sessions_of_one_name_are_told_apart_by_the_day_they_began(tmp_path) -> None:
+    report = made(tmp_path, calls=["UPDATE core.session_keys SET label = 'main' WHERE label IS NOT NULL"])
+    names = [row[1] for row in terminal_table(report, "Top sessions")[1:]]
+    assert names[0] == "main, Tue 17 Nov"
+    assert all(re.fullmatch(r"main, \w{3} \d+ Nov", name) for name in names)
+
+
+def test_agents_of_one_lane_say_where_they_come_from(tmp_path) -> None:
+    report = made(
+        tmp_path,
+        calls=[
+            "UPDATE core.calls SET lane = 'alec' WHERE lane = 'pipeline'",
+            "UPDATE core.calls SET host = 'atlas', lane = 'vera', agent_id = 'vera' WHERE lane = 'costaff'",
+        ],
+    )
+    assert {row[0] for row in discord_table(report, "By agent")} == {
+        "alec",
+        "alec (gateway)",
+        "vera (local)",
+        "vera (atlas)",
+    }
+
+
+def test_empty_polls_are_counted(published, report) -> None:
+    empty, turns = sql(published, "SELECT count(*) FILTER (WHERE is_empty_poll), count(*) FROM core.turns")[0]
+    assert empty
+    (shown,) = sql(published, f"SELECT sum(empty_polls) FROM mart.cost_by_category WHERE window_id = '{WEEK}'")[0]
+    for output in ("terminal", "discord"):
+        assert f"{shown:,} of {report.activity.turns:,} turns found nothing to do" in all_texts(report)[output]
+    assert shown < empty < turns
+
+
 def test_trend_parts_add_up_to_the_change(published, report, page) -> None:
     rows = sql(
         published,
@@ -500,6 +532,7 @@ def test_names_cannot_break_out_or_break_the_layout(name, tmp_path) -> None:
     assert _errors({"content": discord_content(report), "embeds": [embed]}, {}) == {}
     assert len(embed["fields"]) == 6
     for field in embed["fields"]:
+        assert field["name"] == "Needs attention" or field["value"].count("`") == 6
         outside_code = re.sub(r"```.*?```|`[^`\n]*`", "", field["value"], flags=re.DOTALL)
         assert "`" not in outside_code
         assert not re.search(r"@|<|\[|\*\*|evil", outside_code)

@@ -197,5 +197,5 @@ def test_after_three_missed_mondays_only_the_newest_week_is_posted_and_only_once
         the_daemon_wakes_up(context, datetime(2026, 3, 31, 10, 1, tzinfo=BERLIN))
         (run,) = finished_runs(context)
     assert run.is_success
-    assert run.tags["agentops/week"] == "2026-W13"
+    assert run.tags["agentops/window"] == "2026-W13"
     assert "week 13 (23-29 Mar)" in channel.only.payload["content"]

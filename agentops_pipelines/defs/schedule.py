@@ -14,7 +14,7 @@ from agentops_pipelines.weeks import last_complete_week
 
 JOB = "weekly_report"
 SCHEDULE = "monday_report"
-WEEK_TAG = "agentops/week"
+WINDOW_TAG = "agentops/window"
 
 
 weekly_report = dg.define_asset_job(
@@ -50,5 +50,5 @@ def run_request(week: str) -> dg.RunRequest:
     return dg.RunRequest(
         run_key=f"weekly/{week}",
         run_config={"ops": {report.OP: {"config": {"window_id": week, "post": True}}}},
-        tags={WEEK_TAG: week},
+        tags={WINDOW_TAG: week},
     )

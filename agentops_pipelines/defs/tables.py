@@ -7,7 +7,7 @@ last of all the publishing, also for a subset that was launched from the UI. Doe
 import hashlib
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -65,8 +65,10 @@ def tables_asset(tables: Mapping[str, SqlTable]) -> dg.AssetsDefinition:
         as_of = _parse_as_of(config.as_of) or utc_now(settings)
         keys = context.selected_asset_keys
         wanted = [table for table in tables.values() if table_key(table.name) in keys]
+        # A check may be launched alone, of a table that stays as it is.
+        checked = {key.asset_key for key in context.selected_asset_check_keys} | set(keys)
         with warehouse_of(settings).locked(f"making tables, run {context.run.run_id}") as locked:
-            made, checks = rebuild(locked, settings, wanted, as_of=as_of)
+            made, checks = rebuild(locked, settings, wanted, checked=checked, as_of=as_of)
             blocked = [check for check in checks if not check.passed and check.severity is dg.AssetCheckSeverity.ERROR]
             if not blocked:
                 logger.info("published %s", locked.publish())
@@ -82,17 +84,22 @@ def tables_asset(tables: Mapping[str, SqlTable]) -> dg.AssetsDefinition:
 
 
 def rebuild(
-    locked: LockedWarehouse, settings: Settings, wanted: Sequence[SqlTable], *, as_of: datetime
+    locked: LockedWarehouse,
+    settings: Settings,
+    wanted: Sequence[SqlTable],
+    *,
+    checked: Collection[dg.AssetKey],
+    as_of: datetime,
 ) -> tuple[list[Made], list[dg.AssetCheckResult]]:
-    """Write conf, make the tables in order, check them. Publishes nothing."""
+    """Write conf, make the `wanted` tables in order, check the `checked` ones. Publishes nothing."""
     with locked.connect() as writer:
         write_conf_tables(writer, settings, as_of=as_of)
-        _require_inputs(writer, wanted)
+        needed = {name for table in wanted for name in table.dependencies} | {".".join(key.path) for key in checked}
+        _require(writer, needed - {table.name for table in wanted})
         started = time.perf_counter()
         made = [_make(writer, table) for table in wanted]
         logger.info("made %d tables in %.1f s", len(made), time.perf_counter() - started)
-        keys = {table_key(table.name) for table in wanted}
-        return made, list(run_checks(writer.con, keys, thresholds=settings.config.thresholds))
+        return made, list(run_checks(writer.con, checked, thresholds=settings.config.thresholds))
 
 
 def _key(check: dg.AssetCheckResult) -> dg.AssetCheckKey:
@@ -117,14 +124,10 @@ def _make(writer: Writer, table: SqlTable) -> Made:
     return Made(table=table, rows=rows, types=types)
 
 
-def _require_inputs(writer: Writer, wanted: Sequence[SqlTable]) -> None:
+def _require(writer: Writer, names: Collection[str]) -> None:
     """A subset needs tables that an earlier run made."""
-    have = {
-        name
-        for (name,) in writer.con.execute("SELECT schema_name || '.' || table_name FROM duckdb_tables()").fetchall()
-    }
-    have |= {table.name for table in wanted}
-    missing = sorted({name for table in wanted for name in table.dependencies} - have)
+    have = writer.con.execute("SELECT schema_name || '.' || table_name FROM duckdb_tables()").fetchall()
+    missing = sorted(set(names) - {name for (name,) in have})
     if missing:
         raise dg.Failure(
             f"{', '.join(missing)} must be made first: run the job weekly_report once, or select them as well.",
@@ -138,7 +141,7 @@ def _spec(table: SqlTable) -> dg.AssetSpec:
         table_key(table.name),
         deps=[table_key(name) for name in table.dependencies if name.split(".")[0] in _ASSET_SCHEMAS],
         group_name=table.schema,
-        description=f"{table.description}\n\n{table.grain}",
+        description=f"{table.description}\n\nGrain: {table.grain}",
         kinds={"duckdb", "sql"},
         owners=OWNERS,
         skippable=True,

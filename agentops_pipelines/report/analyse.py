@@ -7,7 +7,7 @@ Money is Decimal USD and stays so; None is an unknown price. Tokens are counts, 
 Names are already harmless on one line (text.clean_name); each output still escapes them for its own syntax.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -392,15 +392,19 @@ def _group(row: Mapping[str, Any], basis: Basis, *, name: str) -> Group:
 
 
 def _agents(frame: pl.DataFrame, basis: Basis) -> tuple[Group, ...]:
-    """Agents by lane; where one lane name stands for several (host, agent) pairs, each says which it is."""
+    """Agents by lane; where several rows have one lane, each says where it comes from."""
     rows = frame.to_dicts()
-    lanes = [row["lane"] for row in rows]
-    groups = []
-    for row in rows:
-        where = "gateway only" if row["agent_id"] is None else f"{row['host']}/{row['agent_id']}"
-        name = f"{row['lane']} ({where})" if lanes.count(row["lane"]) > 1 else row["lane"]
-        groups.append(_group(row, basis, name=clean_name(name)))
-    return tuple(groups)
+    return tuple(_group(row, basis, name=clean_name(_agent_name(row, rows))) for row in rows)
+
+
+def _agent_name(row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str:
+    same_lane = [other for other in rows if other["lane"] == row["lane"]]
+    if len(same_lane) == 1:
+        return row["lane"]
+    if row["agent_id"] is None:
+        return f"{row['lane']} (gateway)"
+    known = [other for other in same_lane if other["agent_id"] is not None]
+    return row["lane"] if len(known) == 1 else f"{row['lane']} ({row['host']})"
 
 
 def _session_type(row: Mapping[str, Any], basis: Basis) -> SessionType:
@@ -471,7 +475,7 @@ def _top_session(row: Mapping[str, Any], basis: Basis) -> TopSession:
 
 def _model(row: Mapping[str, Any], basis: Basis) -> Model:
     return Model(
-        name=clean_name("/".join(part for part in (row["provider"], row["model"]) if part)),
+        name=clean_name(_model_name(row["provider"] or "", row["model"] or "")),
         requested=clean_name(row["model_group_requested"]) if row["model_group_requested"] else "",
         calls=row["calls"],
         error_calls=row["error_calls"],
@@ -479,6 +483,11 @@ def _model(row: Mapping[str, Any], basis: Basis) -> Model:
         money=_money(row, basis),
         is_priced=row["is_priced"],
     )
+
+
+def _model_name(provider: str, model: str) -> str:
+    """`openai/gpt-5.4`; some names carry their provider already."""
+    return model if not provider or model.startswith(f"{provider}/") else f"{provider}/{model}"
 
 
 def _daily(frame: pl.DataFrame, basis: Basis) -> tuple[DayCost, ...]:

@@ -135,7 +135,10 @@ def _fields(report: Report) -> Iterable[tuple[str, str]]:
     )
     if report.top_sessions:
         rows = [
-            (f"{session.position} {session.agent} {session.name}", tables.lead(report, session)[0])
+            (
+                f"{session.position} {session.agent} {words.session_name(report, session)}",
+                tables.lead(report, session)[0],
+            )
             for session in report.top_sessions[:5]
         ]
         yield f"Top sessions ({rank})", macros.table(lines=_code_lines(rows), note="")

@@ -166,7 +166,7 @@ def session_types(report: Report, *, limit: int | None = None) -> Table:
         question="How many sessions of each type ran, and who started them?",
         columns=(
             Column(title="type", numeric=False),
-            Column(title="started by", numeric=False),
+            Column(title="who", numeric=False),
             Column(title="sessions"),
             Column(title=rank),
             Column(title="of total"),
@@ -272,7 +272,7 @@ def top_sessions(report: Report, *, limit: int | None = None) -> Table:
         rows=tuple(
             (
                 str(row.position),
-                row.name,
+                words.session_name(report, row),
                 row.agent,
                 row.category,
                 row.model,

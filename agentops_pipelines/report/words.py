@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
-from agentops_pipelines.report.analyse import Attention, Basis, Coverage, Report, Source, Trend, Window
+from agentops_pipelines.report.analyse import Attention, Basis, Coverage, Report, Source, TopSession, Trend, Window
 from agentops_pipelines.report.text import NO_PRICE, count, delta, fit, percent, signed_usd, tokens, usd
 
 TITLE = "Agent costs"
@@ -238,20 +238,33 @@ def coverage(report: Report) -> list[tuple[str, str]]:
 
 
 def empty_polls(report: Report) -> str:
-    """How many polls found nothing; empty when none is known."""
-    polled = [group for group in report.categories if group.empty_polls]
-    turns, empty = sum(group.turns for group in polled), sum(group.empty_polls for group in polled)
-    if not turns:
-        return ""
-    return f"{count(empty)} of {count(turns)} polling turns found nothing ({percent(empty / turns)})"
+    """How many turns only found that there was nothing to do; empty when none is known."""
+    empty, turns = sum(group.empty_polls for group in report.categories), report.activity.turns
+    return f"{count(empty)} of {count(turns)} turns found nothing to do ({percent(empty / turns)})" if empty else ""
+
+
+def session_name(report: Report, session: TopSession) -> str:
+    """A session's name, with the day it began where others of the agent have the same one (a key outlives sessions)."""
+    same = [other for other in report.top_sessions if (other.agent, other.name) == (session.agent, session.name)]
+    if len(same) == 1 or session.started_at is None:
+        return session.name
+    return f"{fit(session.name, 24)}, {_day(_local(session.started_at, report.window))}"
 
 
 def moment(when: datetime | None, window: Window) -> str:
     """A time in the report's zone: `Mon 23 Nov 07:55 UTC`."""
     if when is None:
         return ""
-    local = when.replace(tzinfo=UTC).astimezone(window.zone)
-    return f"{local:%a} {local.day} {local:%b %H:%M %Z}"
+    local = _local(when, window)
+    return f"{_day(local)} {local:%H:%M %Z}"
+
+
+def _local(when: datetime, window: Window) -> datetime:
+    return when.replace(tzinfo=UTC).astimezone(window.zone)
+
+
+def _day(day: date) -> str:
+    return f"{day:%a} {day.day} {day:%b}"
 
 
 def chart_title(report: Report) -> str:
@@ -275,5 +288,5 @@ def chart_alt(report: Report) -> str:
     if not any(days.values()):
         return f"{what}: nothing to show."
     top = max(days, key=lambda day: days[day])
-    highest = f"{top:%a} {top.day} {top:%b} with {usd(days[top])}"
+    highest = f"{_day(top)} with {usd(days[top])}"
     return f"{what}. Highest: {highest}. {title(report)}: {change_in_full(report)}."

@@ -19,9 +19,8 @@ from agentops_pipelines.sources.batches import Batch, Ledger
 from agentops_pipelines.sources.openclaw.files import StateFile
 from agentops_pipelines.sources.openclaw.growing import taken
 from agentops_pipelines.sources.openclaw.linerows import Place
-from agentops_pipelines.sources.openclaw.lines import MAX_LINE
+from agentops_pipelines.sources.openclaw.lines import MAX_LINE, without_collection
 from agentops_pipelines.sources.openclaw.packed import plain_chunks, read_whole, unpacked_chunks
-from agentops_pipelines.sources.openclaw.phrases import PollPhrases
 from agentops_pipelines.sources.openclaw.rows import Sink
 from agentops_pipelines.sources.openclaw.sessions import read_session_tables
 from agentops_pipelines.sources.openclaw.sqlite import Copy, UnusableDatabaseError, open_copy, stamp_of
@@ -34,10 +33,10 @@ _ARCHIVES = "session_transcript_archives"
 _COLD_ARCHIVES = "session_transcript_cold_archives"
 _GENERATIONS = "transcript_rewrite_watermarks"
 
+_EVENTS_AT_ONCE = 200
 
-def read_database(
-    file: StateFile, *, sink: Sink, ledger: Ledger, phrases: PollPhrases, scratch: Path
-) -> Iterator[Batch]:
+
+def read_database(file: StateFile, *, sink: Sink, ledger: Ledger, scratch: Path) -> Iterator[Batch]:
     """Whatever the database holds that was not read before; nothing is copied when it did not change."""
     known = ledger.get(sink.host, file.item)
     try:
@@ -45,7 +44,7 @@ def read_database(
         if known is not None and (known.reader, known.fingerprint) == (sink.reader, stamp):
             return
         with open_copy(file.path, scratch=scratch) as copy:
-            yield from _DatabaseReader(file, copy, sink=sink, ledger=ledger, phrases=phrases).batches()
+            yield from _DatabaseReader(file, copy, sink=sink, ledger=ledger).batches()
     except UnusableDatabaseError as problem:
         sink.refuse(file.item, 0, problem.reason)
         if problem.reason == "sqlite_keeps_changing":
@@ -66,7 +65,7 @@ class _Extent:
 
 
 class _DatabaseReader:
-    def __init__(self, file: StateFile, copy: Copy, *, sink: Sink, ledger: Ledger, phrases: PollPhrases) -> None:
+    def __init__(self, file: StateFile, copy: Copy, *, sink: Sink, ledger: Ledger) -> None:
         self._item = file.item
         self._agent_id = file.agent_id
         self._connection = copy.connection
@@ -74,7 +73,6 @@ class _DatabaseReader:
         self._is_sound = copy.is_sound
         self._sink = sink
         self._ledger = ledger
-        self._phrases = phrases
 
     def batches(self) -> Iterator[Batch]:
         if not self._is_sound:
@@ -95,14 +93,12 @@ class _DatabaseReader:
     def _extents(self, table: str) -> list[_Extent]:
         if table not in self._tables:
             return []
+        generations = self._generations()
         try:
-            generations = {}
-            if _GENERATIONS in self._tables:
-                generations = dict(self._connection.execute(f"SELECT session_id, generation FROM {_GENERATIONS}"))
             found = self._connection.execute(f"SELECT session_id, max(seq) FROM {table} GROUP BY session_id").fetchall()
         except sqlite3.DatabaseError:
             self._sink.refuse(self._item, 0, "corrupt_sqlite")
-            return []
+            found = self._extents_one_by_one(table)
         return [
             _Extent(
                 session_id=session_id.decode("utf-8", "replace"),
@@ -112,6 +108,31 @@ class _DatabaseReader:
             for session_id, last_seq in found
             if isinstance(session_id, bytes) and isinstance(last_seq, int)
         ]
+
+    def _generations(self) -> dict[bytes, bytes]:
+        if _GENERATIONS not in self._tables:
+            return {}
+        try:
+            return dict(self._connection.execute(f"SELECT session_id, generation FROM {_GENERATIONS}"))
+        except sqlite3.DatabaseError:
+            self._sink.refuse(f"{self._item}#{_GENERATIONS}", 0, "corrupt_sqlite")
+            return {}
+
+    def _extents_one_by_one(self, table: str) -> list[tuple[bytes, int]]:
+        """In a damaged table: the sessions whose part of it is sound, as far as another table still names them."""
+        found: list[tuple[bytes, int]] = []
+        try:
+            names = self._connection.execute("SELECT session_id FROM session_windows").fetchall()
+        except sqlite3.DatabaseError:
+            return found
+        for (session_id,) in names:
+            try:
+                select = f"SELECT max(seq) FROM {table} WHERE session_id = CAST(? AS TEXT)"
+                ((last_seq,),) = self._connection.execute(select, (session_id,))
+            except sqlite3.DatabaseError:
+                continue
+            found.append((session_id, last_seq))
+        return found
 
     def _read_events(self, extent: _Extent) -> Iterator[Batch]:
         item = f"{self._item}#{extent.session_id}"
@@ -125,16 +146,14 @@ class _DatabaseReader:
         seq = 0
         packed = "event_zstd" if "event_zstd" in self._tables[_EVENTS] else "NULL"
         try:
-            for seq, event, packed_event in self._connection.execute(
+            rows = self._connection.execute(
                 f"SELECT seq, event_json, {packed} FROM {_EVENTS} WHERE session_id = ? AND seq > ? ORDER BY seq",
                 (extent.session_id, after),
-            ):
-                if event is None:
-                    event = _unpacked(packed_event, transcript, seq)
-                if isinstance(event, bytes):
-                    self._sink.bytes_read += len(event)
-                    if SKIP.match(event) is None:
-                        transcript.add(event, seq)
+            )
+            while events := rows.fetchmany(_EVENTS_AT_ONCE):
+                with without_collection():
+                    for seq, event, packed_event in events:
+                        self._add_event(transcript, seq, event, packed_event)
                 if self._sink.is_full:
                     self._sink.read_up_to(item, seq, extent.generation)
                     yield from taken(self._sink)
@@ -142,6 +161,18 @@ class _DatabaseReader:
             transcript.refuse(seq, "corrupt_sqlite")
         transcript.finish(is_from_beginning=after < 0, lines=1)
         self._sink.read_up_to(item, extent.last_seq, extent.generation)
+
+    def _add_event(self, transcript: Transcript, seq: int, event: object, packed: object) -> None:
+        if event is None:
+            event = _unpacked(packed, transcript, seq)
+            if event is None:
+                return
+        if not isinstance(event, bytes):
+            transcript.refuse(seq, "wrong_type")
+            return
+        self._sink.bytes_read += len(event)
+        if SKIP.match(event) is None:
+            transcript.add(event, seq)
 
     def _read_archives(self, table: str, *, where: str, encoding: str) -> Iterator[Batch]:
         if table not in self._tables:
@@ -209,7 +240,7 @@ class _DatabaseReader:
             item=item,
             counts_from=counts_from,
         )
-        return Transcript(sink=self._sink, place=place, phrases=self._phrases)
+        return Transcript(sink=self._sink, place=place)
 
 
 def _unpacked(packed: object, transcript: Transcript, seq: int) -> bytes | None:

@@ -7,7 +7,6 @@ Does not belong here: what a line means.
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
 from agentops_pipelines.sources.batches import Batch, Ledger
@@ -109,7 +108,7 @@ def opened(file: StateFile, sink: Sink) -> Iterator[BinaryIO | None]:
     stream = None
     with ExitStack() as stack:
         try:
-            stream = stack.enter_context(Path(file.path).open("rb", buffering=0))
+            stream = stack.enter_context(os.fdopen(os.open(file.path, os.O_RDONLY | os.O_CLOEXEC), "rb", buffering=0))
         except FileNotFoundError:
             pass
         except OSError:

@@ -4,35 +4,18 @@ Belongs here: the layout of gathered rows and what makes a row unusable. A row w
 token count that cannot be believed, is left out; a cost or one of two times that cannot be believed is left empty.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
+from agentops_pipelines.sources.openclaw.calls import CALL_COLUMNS, CallRows
 from agentops_pipelines.sources.openclaw.columns import text_column, time_column, token_column, usd_column
+from agentops_pipelines.sources.openclaw.phrases import PollPhrases
 from agentops_pipelines.sources.schemas import OPENCLAW_LINES
 
 _HEAD = ("place", "position", "line_id", "parent_line_id", "written_at", "started_at")
-CALL_COLUMNS = (
-    *_HEAD,
-    "provider",
-    "model",
-    "response_model",
-    "response_id",
-    "input_tokens",
-    "cache_read_tokens",
-    "cache_write_tokens",
-    "output_tokens",
-    "reasoning_tokens",
-    "estimate_usd",
-    "stop_reason",
-    "error_kind",
-    "tool_calls",
-    "reply_chars",
-    "poll_phrase",
-    "run_id",
-)
-"""Values of a model call (kind assistant), in order."""
 USER_COLUMNS = (
     *_HEAD,
     "reply_chars",
@@ -72,49 +55,54 @@ class Place:
     """1 where a problem's position is a line number, 0 where it is a seq."""
 
 
-@dataclass(kw_only=True)
 class LineRows:
     """Lines gathered since the last batch. `frame` checks them, `clear` forgets them."""
 
-    calls: list[Row] = field(default_factory=list)
-    users: list[Row] = field(default_factory=list)
-    changes: list[Row] = field(default_factory=list)
-    places: list[Place] = field(default_factory=list)
+    def __init__(self, *, phrases: PollPhrases, refuse: RefuseLine) -> None:
+        """`refuse(item, position, reason)` is told of everything that cannot be used."""
+        self.calls = CallRows(phrases)
+        self.users: list[Row] = []
+        self.changes: list[Row] = []
+        self._places: list[Place] = []
+        self._refuse_line = refuse
 
     def __len__(self) -> int:
         return len(self.calls) + len(self.users) + len(self.changes)
 
     def place(self, place: Place) -> int:
         """The number by which rows name this place until the next `clear`."""
-        if not self.places or self.places[-1] is not place:
-            self.places.append(place)
-        return len(self.places) - 1
+        if not self._places or self._places[-1] is not place:
+            self._places.append(place)
+        return len(self._places) - 1
+
+    def add_call(self, place: Place, index: int, entry: Mapping[str, Any], message: Mapping[str, Any]) -> None:
+        """An assistant message; `index` is the number of its line."""
+        self.calls.add(self.place(place), index, entry, message, refuse=self._refuse)
 
     def clear(self) -> None:
         """Forget everything gathered."""
-        for gathered in (self.calls, self.users, self.changes, self.places):
+        self.calls.clear()
+        for gathered in (self.users, self.changes, self._places):
             gathered.clear()
 
-    def frame(self, *, refuse: RefuseLine) -> pl.DataFrame:
-        """The usable rows. `refuse(item, position, reason)` is told of everything that is not."""
-        frames = [
-            self._part(names, rows, kind=kind, refuse=refuse)
-            for names, rows, kind in (
-                (CALL_COLUMNS, self.calls, "assistant"),
-                (USER_COLUMNS, self.users, "user"),
-                (CHANGE_COLUMNS, self.changes, None),
-            )
-            if rows
-        ]
+    def frame(self) -> pl.DataFrame:
+        """The usable rows."""
+        self.calls.settle(refuse=self._refuse)
+        frames = [self._part(dict(zip(CALL_COLUMNS, self.calls.columns, strict=True)), kind="assistant")]
+        for names, rows, kind in ((USER_COLUMNS, self.users, "user"), (CHANGE_COLUMNS, self.changes, None)):
+            if rows:
+                frames.append(self._part(dict(zip(names, zip(*rows, strict=True), strict=True)), kind=kind))
         return pl.concat([OPENCLAW_LINES.frame([]), *frames], how="diagonal")
 
-    def _part(self, names: Sequence[str], rows: Sequence[Row], *, kind: str | None, refuse: RefuseLine) -> pl.DataFrame:
+    def _refuse(self, place: int, index: int, reason: str) -> None:
+        at = self._places[place]
+        self._refuse_line(at.item, index + at.counts_from, reason)
+
+    def _part(self, columns: Mapping[str, Sequence[Any]], *, kind: str | None) -> pl.DataFrame:
         unusable: set[int] = set()
-        columns = dict(zip(names, zip(*rows, strict=True), strict=True))
 
         def note(row: int, reason: str) -> None:
-            place = self.places[columns["place"][row]]
-            refuse(place.item, columns["position"][row] + place.counts_from, reason)
+            self._refuse(columns["place"][row], columns["position"][row], reason)
 
         def note_unusable(row: int, reason: str) -> None:
             note(row, reason)
@@ -149,12 +137,12 @@ class LineRows:
         """What a transcript's lines have in common is made once and spread by number: thousands of rows share it."""
         numbers = series.pop("place")
         for name in ("host", "agent_id", "session_id", "path", "origin"):
-            values = pl.Series(name, [getattr(place, name) for place in self.places], dtype=pl.String)
+            values = pl.Series(name, [getattr(place, name) for place in self._places], dtype=pl.String)
             series[name] = values.gather(numbers)
 
     @staticmethod
     def _without_time(
-        frame: pl.DataFrame, columns: dict[str, tuple[object, ...]], note: Callable[[int, str], None]
+        frame: pl.DataFrame, columns: Mapping[str, Sequence[Any]], note: Callable[[int, str], None]
     ) -> list[int]:
         timeless = frame["written_at"].is_null() & frame["started_at"].is_null()
         rows = timeless.arg_true().to_list()

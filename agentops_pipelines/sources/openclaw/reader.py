@@ -54,11 +54,11 @@ def read_state_dir(state_dir: StateDir, *, ledger: Ledger, rules: ReadRules, scr
 
 
 def _batches(state_dir: StateDir, *, ledger: Ledger, rules: ReadRules, scratch: Path) -> Iterator[Batch]:
-    sink = Sink(source=ledger.source, host=state_dir.host, reader=_reader(rules))
     phrases = PollPhrases(rules.empty_poll_phrases)
+    sink = Sink(source=ledger.source, host=state_dir.host, reader=_reader(rules), phrases=phrases)
     now = time.time()
     for agent in list_agents(state_dir, sink):
-        yield from _agent_batches(agent, sink=sink, ledger=ledger, phrases=phrases, scratch=scratch, now=now)
+        yield from _agent_batches(agent, sink=sink, ledger=ledger, scratch=scratch, now=now)
     yield from taken(sink)
 
 
@@ -67,13 +67,11 @@ def _reader(rules: ReadRules) -> str:
     return f"{READER}:{digest.hexdigest()}"
 
 
-def _agent_batches(
-    agent: AgentFiles, *, sink: Sink, ledger: Ledger, phrases: PollPhrases, scratch: Path, now: float
-) -> Iterator[Batch]:
+def _agent_batches(agent: AgentFiles, *, sink: Sink, ledger: Ledger, scratch: Path, now: float) -> Iterator[Batch]:
     if agent.session_rows is not None:
         _read_session_rows(agent.session_rows, sink=sink, ledger=ledger)
     for file in agent.transcripts:
-        transcript_of = partial(_transcript, file, sink=sink, phrases=phrases)
+        transcript_of = partial(_transcript, file, sink=sink)
         if file.is_packed:
             yield from _read_packed(file, transcript_of(file.stem), sink=sink, ledger=ledger)
         else:
@@ -81,10 +79,10 @@ def _agent_batches(
     for file in agent.trajectories:
         yield from read_growing(file, partial(TrajectoryFile, file, sink=sink), sink=sink, ledger=ledger, now=now)
     if agent.database is not None:
-        yield from read_database(agent.database, sink=sink, ledger=ledger, phrases=phrases, scratch=scratch)
+        yield from read_database(agent.database, sink=sink, ledger=ledger, scratch=scratch)
 
 
-def _transcript(file: StateFile, session_id: str, *, sink: Sink, phrases: PollPhrases) -> Transcript:
+def _transcript(file: StateFile, session_id: str, *, sink: Sink) -> Transcript:
     place = Place(
         host=sink.host,
         agent_id=file.agent_id,
@@ -94,7 +92,7 @@ def _transcript(file: StateFile, session_id: str, *, sink: Sink, phrases: PollPh
         item=file.item,
         counts_from=1,
     )
-    return Transcript(sink=sink, place=place, phrases=phrases)
+    return Transcript(sink=sink, place=place)
 
 
 def _read_session_rows(file: StateFile, *, sink: Sink, ledger: Ledger) -> None:

@@ -5,7 +5,6 @@ its rows were read, so a kill between two batches loses nothing and doubles noth
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 
 import polars as pl
@@ -14,6 +13,7 @@ from agentops_pipelines.sources.batches import Batch, LedgerEntry, QuarantineEnt
 from agentops_pipelines.sources.openclaw.columns import text_column
 from agentops_pipelines.sources.openclaw.linerows import LineRows
 from agentops_pipelines.sources.openclaw.lines import CHUNK
+from agentops_pipelines.sources.openclaw.phrases import PollPhrases
 from agentops_pipelines.sources.openclaw.problems import MAX_LISTED
 from agentops_pipelines.sources.schemas import (
     OPENCLAW_LINES,
@@ -30,28 +30,28 @@ MAX_BYTES = 64 * 1024 * 1024
 """Read bytes after which a batch is full: bounds how much a kill makes the next run read again."""
 
 
-@dataclass(kw_only=True)
 class Sink:
     """Gathers rows, ledger entries and problems of one host. `take` empties it into a batch."""
 
-    source: str
-    host: str
-    reader: str
-    lines: LineRows = field(default_factory=LineRows)
-    transcripts: list[tuple[object, ...]] = field(default_factory=list)
-    sessions: list[tuple[object, ...]] = field(default_factory=list)
-    runs: list[tuple[object, ...]] = field(default_factory=list)
-    bytes_read: int = 0
-    buffer: bytearray = field(default_factory=lambda: bytearray(CHUNK), repr=False)
-    """What files are read into, one after the other: fresh memory for each would cost more than the reading."""
-    _ledger: dict[str, LedgerEntry] = field(default_factory=dict)
-    _quarantine: list[QuarantineEntry] = field(default_factory=list)
-    _problem_counts: dict[str, int] = field(default_factory=dict)
+    def __init__(self, *, source: str, host: str, reader: str, phrases: PollPhrases) -> None:
+        self.host = host
+        self.reader = reader
+        self.lines = LineRows(phrases=phrases, refuse=self.refuse)
+        self.transcripts: list[tuple[object, ...]] = []
+        self.sessions: list[tuple[object, ...]] = []
+        self.runs: list[tuple[object, ...]] = []
+        self.bytes_read = 0
+        self.buffer = bytearray(CHUNK)
+        """What files are read into, one after the other: fresh memory for each would cost more than the reading."""
+        self._source = source
+        self._ledger: dict[str, LedgerEntry] = {}
+        self._quarantine: list[QuarantineEntry] = []
+        self._problem_counts: dict[str, int] = {}
 
     def read_up_to(self, item: str, position: int, fingerprint: str) -> None:
         """Note how far an item is read once this batch is committed."""
         self._ledger[item] = LedgerEntry(
-            source=self.source,
+            source=self._source,
             host=self.host,
             item=item,
             position=position,
@@ -68,7 +68,7 @@ class Sink:
         if count > MAX_LISTED:
             reason = "more_problems"
         self._quarantine.append(
-            QuarantineEntry(source=self.source, host=self.host, item=item, position=position, reason=reason)
+            QuarantineEntry(source=self._source, host=self.host, item=item, position=position, reason=reason)
         )
 
     @property
@@ -81,7 +81,7 @@ class Sink:
         tables: dict[RawTable, pl.DataFrame] = {}
         newest = None
         if self.lines:
-            tables[OPENCLAW_LINES] = frame = self.lines.frame(refuse=self.refuse)
+            tables[OPENCLAW_LINES] = frame = self.lines.frame()
             newest = _latest(frame)
         for table, rows in (
             (OPENCLAW_TRANSCRIPTS, self.transcripts),

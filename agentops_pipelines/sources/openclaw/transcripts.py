@@ -3,7 +3,7 @@
 Belongs here: what each line type of header versions 1 to 4 means, in files, in SQLite and in both kinds of archives.
 Texts are measured, searched for marks, phrases and ticket-shaped keys, and forgotten.
 
-Model calls are assistant messages. Failed ones are kept with the tokens they report (mostly none). Replies that
+Model calls are assistant messages (calls). Failed ones are kept with the tokens they report (mostly none). Replies that
 OpenClaw mirrors or injects are none: no model was called.
 """
 
@@ -14,14 +14,11 @@ from typing import Any
 
 import orjson
 
-from agentops_pipelines.sources.openclaw.errors import error_kind
-from agentops_pipelines.sources.openclaw.keys import public_run_id
+from agentops_pipelines.sources.openclaw.calls import content_of, run_id_of
 from agentops_pipelines.sources.openclaw.linerows import Place
 from agentops_pipelines.sources.openclaw.lines import LineScanner, Progress, values_of
 from agentops_pipelines.sources.openclaw.marks import mark_of, ticket_keys
-from agentops_pipelines.sources.openclaw.phrases import HEARTBEAT_RESPOND, PollPhrases
 from agentops_pipelines.sources.openclaw.rows import Sink
-from agentops_pipelines.sources.openclaw.usage import usage_of
 from agentops_pipelines.sources.openclaw.values import BadValue, mapping, micros, short_text, word
 
 SKIP = re.compile(
@@ -56,43 +53,29 @@ _SILENT_ROLES = frozenset(
 _COLD_KINDS = frozenset(("header", "event", "identity", "active", "index", "fts"))
 """Records of a cold archive (2026.9+), which wraps each event."""
 
-_MIRROR_PROVIDER = "openclaw"
-_MIRROR_MODELS = frozenset(("delivery-mirror", "gateway-injected"))
-_MIRROR_FIELD = "openclawDeliveryMirror"
-_CONTENT = b'"content":['
-_THOUGHTS = _CONTENT + b'{"type":"thinking","thinking":"'
-_THOUGHTS_WITHIN = 500
-"""Bytes in which the first part of a message begins, when OpenClaw wrote the line."""
-_PART_END = b'"},'
-_LAST_PART_END = b'"}]'
-_NEXT_PART = _PART_END + b'{"type":"'
-_NO_ANSWER = "[assistant turn failed before producing content]"
-"""What OpenClaw 2026.6 writes where a failed call's text would stand."""
-
-_TOOL_TYPES = frozenset(
-    ("toolCall", "toolcall", "tool_call", "toolUse", "tooluse", "tool_use", "functionCall", "function_call")
-)
 _SESSION_FILE = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 class Transcript:
     """Puts the rows of one transcript into the sink."""
 
-    def __init__(self, *, sink: Sink, place: Place, phrases: PollPhrases) -> None:
+    def __init__(self, *, sink: Sink, place: Place) -> None:
         self._sink = sink
-        self._phrases = phrases
-        self._longest_phrase = phrases.longest
         self.place = place
         self.has_header = False
 
     def add(self, raw: bytes, index: int) -> None:
         """One line or event; `index` is its number in the transcript, from 0."""
         try:
-            entry = orjson.loads(_without_thoughts(raw))
+            entry = orjson.loads(raw)
         except orjson.JSONDecodeError:
             self._add_damaged(raw, index)
             return
-        self._add_entry(entry, index)
+        message = entry.get("message") if type(entry) is dict and entry.get("type") == "message" else None
+        if type(message) is dict and message.get("role") == "assistant":
+            self._sink.lines.add_call(self.place, index, entry, message)  # nearly every line that is parsed
+        else:
+            self._add_entry(entry, index)
 
     @property
     def session_id(self) -> str:
@@ -201,7 +184,7 @@ class Transcript:
             return
         role = message.get("role")
         if role == "assistant":
-            self._add_assistant(entry, message, index)
+            self._sink.lines.add_call(self.place, index, entry, message)
         elif role == "user":
             self._add_user(entry, message, index)
         elif not isinstance(role, str):
@@ -209,154 +192,35 @@ class Transcript:
         elif role not in _SILENT_ROLES:
             self.refuse(index, "unknown_role")
 
-    def _add_assistant(self, entry: Mapping[str, Any], message: Mapping[str, Any], index: int) -> None:
-        get = message.get
-        provider = get("provider") or entry.get("provider")
-        model = get("model") or entry.get("model")
-        if _MIRROR_FIELD in message or (provider == _MIRROR_PROVIDER and model in _MIRROR_MODELS):
-            return
-        raw = get("usage")
-        if raw is None:
-            raw = entry.get("usage")
-        try:
-            usage = usage_of(raw)
-        except BadValue as problem:
-            self.refuse(index, problem.reason)
-            return
-        stop_reason = get("stopReason")
-        text, tool_calls, is_quiet_poll = _content(get("content"))
-        error = phrase = None
-        if stop_reason == "error" or stop_reason == "aborted" or "errorMessage" in message:
-            error = error_kind(message, stop_reason=stop_reason)
-            text = "" if text == _NO_ANSWER else text
-        if is_quiet_poll:
-            phrase = None if text.strip() else HEARTBEAT_RESPOND
-        elif not tool_calls and len(text) <= self._longest_phrase and stop_reason != "error":
-            phrase = self._phrases.id_of(text)
-        lines = self._sink.lines
-        if not lines.places or lines.places[-1] is not self.place:
-            lines.places.append(self.place)
-        lines.calls.append(
-            (
-                len(lines.places) - 1,
-                index,
-                entry.get("id") or None,
-                entry.get("parentId"),
-                entry.get("timestamp"),
-                get("timestamp"),
-                provider,
-                model,
-                get("responseModel"),
-                get("responseId"),
-                *usage,
-                stop_reason if stop_reason == "stop" or stop_reason == "toolUse" else word(stop_reason),
-                error,
-                tool_calls,
-                len(text),
-                phrase,
-                _run_id(message),
-            )
-        )
-
     def _add_user(self, entry: Mapping[str, Any], message: Mapping[str, Any], index: int) -> None:
-        text, _, _ = _content(message.get("content"))
+        text, _, _ = content_of(message.get("content"))
         provenance = mapping(message.get("provenance"))
         mark = mark_of(text, provenance=provenance)
-        lines = self._sink.lines
-        lines.users.append(
+        self._sink.lines.users.append(
             (
-                lines.place(self.place),
+                self._sink.lines.place(self.place),
                 index,
                 entry.get("id") or None,
                 entry.get("parentId"),
                 entry.get("timestamp"),
                 message.get("timestamp"),
                 len(text),
-                _run_id(message),
+                run_id_of(message),
                 mark and mark.kind,
                 mark and mark.id,
                 mark and mark.name,
-                word(provenance.get("kind")),
-                word(provenance.get("sourceTool")),
+                word(provenance.get("kind")) if provenance else None,
+                word(provenance.get("sourceTool")) if provenance else None,
                 ticket_keys(text),
             )
         )
 
     def _add_change(self, entry: Mapping[str, Any], index: int, *, kind: str) -> None:
-        lines = self._sink.lines
-        lines.changes.append(
-            (
-                lines.place(self.place),
-                index,
-                entry.get("id") or None,
-                entry.get("parentId"),
-                entry.get("timestamp"),
-                None,
-                kind,
-            )
+        place = self._sink.lines.place(self.place)
+        line_id = entry.get("id") or None
+        self._sink.lines.changes.append(
+            (place, index, line_id, entry.get("parentId"), entry.get("timestamp"), None, kind)
         )
-
-
-def _without_thoughts(raw: bytes) -> bytes:
-    """An assistant line without its first part, when that is thinking: half of what would be parsed, for nothing.
-
-    A quote inside a JSON text has a backslash before it, so the next part cannot be found inside the thought. Where
-    the list of parts might end before it, the line is left as it is.
-    """
-    start = raw.find(_THOUGHTS, 0, _THOUGHTS_WITHIN)
-    if start < 0:
-        return raw
-    start += len(_CONTENT)
-    end = raw.find(_NEXT_PART, start)
-    if end < 0 or raw.find(_LAST_PART_END, start, end) >= 0:
-        return raw
-    return raw[:start] + raw[end + len(_PART_END) :]
-
-
-def _content(content: Any) -> tuple[str, int, bool]:
-    """Visible text, number of tool calls, and whether one of them reports a heartbeat without news."""
-    if isinstance(content, str):
-        return content, 0, False
-    if not isinstance(content, list):
-        return "", 0, False
-    text: str | None = None
-    tool_calls = 0
-    is_quiet_poll = False
-    for part in content:
-        if not isinstance(part, dict):
-            continue
-        kind = part.get("type")
-        if kind == "text":
-            more = part.get("text")
-            if isinstance(more, str):
-                text = more if text is None else f"{text}\n{more}"
-        elif kind in _TOOL_TYPES:
-            tool_calls += 1
-            if part.get("name") == HEARTBEAT_RESPOND and _arguments(part).get("notify") is False:
-                is_quiet_poll = True
-    return text or "", tool_calls, is_quiet_poll
-
-
-def _arguments(part: Mapping[str, Any]) -> Mapping[str, Any]:
-    arguments = part.get("arguments", part.get("input"))
-    if isinstance(arguments, str):
-        try:
-            arguments = orjson.loads(arguments)
-        except orjson.JSONDecodeError:
-            return {}
-    return mapping(arguments)
-
-
-def _run_id(message: Mapping[str, Any]) -> str | None:
-    """2026.9+: assistant lines name their run; user lines hold it in the key that makes their writing idempotent."""
-    own = message.get("__openclaw")
-    key = message.get("idempotencyKey")
-    if own is None and key is None:
-        return None
-    run_id = own.get("runId") if isinstance(own, dict) else None
-    if run_id is None:
-        run_id = key.removesuffix(":user") if isinstance(key, str) and key.endswith(":user") else None
-    return public_run_id(run_id) if isinstance(run_id, str) and run_id else None
 
 
 def _session_id_in(parent: str) -> str | None:
