@@ -254,6 +254,14 @@ def test_a_transcript_without_a_row_is_known_by_its_first_mark(tmp_path: Path, m
     assert call["session_type"] == session_type
 
 
+def test_a_reset_session_that_heartbeats_came_to_was_a_main_session(tmp_path: Path) -> None:
+    found = calls(tmp_path, lines=[*turn("beat", mark="heartbeat_poll"), *turn("talk", T + MINUTE)])
+    assert [(call["session_type"], call["type_evidence"]) for call in found] == [
+        ("heartbeat", "mark"),
+        ("main", "other turns"),
+    ]
+
+
 def test_heartbeats_and_wakes_inside_main_are_their_own_turns(tmp_path: Path) -> None:
     found = calls(
         tmp_path,

@@ -23,7 +23,7 @@
 --   local_week  ISO week in the configured time zone
 --   session_type  main, heartbeat, cron, subagent, webhook, system_event, channel, dm, named, acp, llm_task,
 --         worker, api, maintenance or unknown
---   type_evidence  what decided the type: run, provenance, mark, key, first mark, gateway or none
+--   type_evidence  what decided the type: run, provenance, mark, key, first mark, other turns, gateway or none
 --   category  what the operator calls the work
 --   trigger  human or autonomous
 --   job_id  cron job

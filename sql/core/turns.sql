@@ -1,7 +1,8 @@
 -- Turns: a user line and the assistant lines that answer it, with what started them.
 -- Best evidence first: the trigger in the run's trajectory, the provenance OpenClaw wrote on the user line, the mark that opens
 -- its text, the session key. Only sessions that people talk in hold turns of several kinds; elsewhere the key decides.
--- A session without a key takes the type that the mark of its first user line tells.
+-- A session without a key takes the type that the mark of its first user line tells; one that heartbeats and wakes came to is
+-- an agent's main session.
 -- Grain: one row per turn_id.
 -- Columns:
 --   turn_id  turn
@@ -14,7 +15,7 @@
 --   session_type  main, heartbeat, cron, subagent, webhook, system_event, channel, dm, named, acp, api,
 --         maintenance or unknown
 --   trigger  human or autonomous
---   evidence  what decided the type: run, provenance, mark, key, first mark or none
+--   evidence  what decided the type: run, provenance, mark, key, first mark, other turns or none
 --   job_id  cron job
 --   job_name  cron job or webhook task name
 --   calls  model calls in the turn, failed ones included
@@ -30,6 +31,11 @@ WITH firsts AS (
     ) AS n
   FROM core.transcript_lines l
   WHERE l.kind = 'user'
+),
+woken AS (
+  SELECT DISTINCT l.agent_id, l.session_id
+  FROM core.transcript_lines l
+  WHERE l.mark IN ('heartbeat_poll', 'cron_wake', 'session_event')
 ),
 opened AS (
   SELECT
@@ -104,16 +110,15 @@ typed AS (
       WHEN 'cron' THEN 'cron'
       WHEN 'webhook' THEN 'webhook'
       WHEN 'subagent_context' THEN 'subagent'
-      WHEN 'heartbeat_poll' THEN 'heartbeat'
-      WHEN 'cron_wake' THEN 'system_event'
-      WHEN 'session_event' THEN 'system_event'
-    END AS first_mark_type
+    END AS first_mark_type,
+    CASE WHEN w.session_id IS NOT NULL THEN 'main' END AS wake_type
   FROM known n
+  LEFT JOIN woken w ON w.agent_id = n.agent_id AND w.session_id = n.session_id
 ),
 decided AS (
   SELECT
     t.*,
-    coalesce(t.run_type, t.provenance_type, t.mark_type, nullif(t.key_type, 'unknown'), t.first_mark_type, 'unknown')
+    coalesce(t.run_type, t.provenance_type, t.mark_type, nullif(t.key_type, 'unknown'), t.first_mark_type, t.wake_type, 'unknown')
       AS session_type,
     CASE
       WHEN t.run_type IS NOT NULL THEN 'run'
@@ -121,6 +126,7 @@ decided AS (
       WHEN t.mark_type IS NOT NULL THEN 'mark'
       WHEN t.key_type <> 'unknown' THEN 'key'
       WHEN t.first_mark_type IS NOT NULL THEN 'first mark'
+      WHEN t.wake_type IS NOT NULL THEN 'other turns'
       ELSE 'none'
     END AS evidence
   FROM typed t
