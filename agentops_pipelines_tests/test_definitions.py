@@ -16,6 +16,7 @@ from agentops_pipelines.settings import Config, SettingsError, load_settings
 from agentops_pipelines.sources.schemas import RAW_TABLES
 from agentops_pipelines.sqltables import load_tables
 from agentops_pipelines.warehouse import Warehouse, read_published
+from agentops_pipelines_tests import world
 from agentops_pipelines_tests.rows import ASSISTANT, USER, batch, line, request
 from agentops_pipelines_tests.state_dirs import write_state_dir
 from agentops_pipelines_tests.world import build
@@ -70,6 +71,12 @@ def state_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = write_state_dir(tmp_path / "openclaw", CALLS)
     monkeypatch.setenv("AGENTOPS_OPENCLAW_STATE_DIRS", f"pi={path}")
     return path
+
+
+@pytest.fixture(autouse=True)
+def sql_files_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are the same for every test here."""
+    monkeypatch.setattr("agentops_pipelines.definitions.load_tables", world.tables)
 
 
 # --- what is there
@@ -203,7 +210,7 @@ def test_a_source_that_is_not_configured_is_skipped_and_its_check_says_so(state_
     result = run(dg.AssetSelection.groups("raw_litellm"))
     loaded = check(result, "source_loaded", "litellm_spend_logs")
     assert loaded.passed
-    assert loaded.description == "not configured: AGENTOPS_LITELLM_BASE_URL is not set"
+    assert loaded.description == "not configured: neither AGENTOPS_LITELLM_DATABASE_URL nor AGENTOPS_LITELLM_BASE_URL is set"
     assert loaded.metadata["status"].value == "not configured"
 
 

@@ -27,7 +27,7 @@ OWNERS = ("team:agentops",)
 SOURCE_LOADED = "source_loaded"
 NOT_CONFIGURED = {
     "openclaw": "AGENTOPS_OPENCLAW_STATE_DIRS is not set and there is no ~/.openclaw",
-    "litellm": "AGENTOPS_LITELLM_BASE_URL is not set",
+    "litellm": "neither AGENTOPS_LITELLM_DATABASE_URL nor AGENTOPS_LITELLM_BASE_URL is set",
 }
 
 
@@ -175,7 +175,8 @@ def _load_part(
         return
     writer.record_failure(source, scope=part.scope, problem=problem)
     loaded.problems.append(problem)
-    logger.warning("%s %s: %s", source, part.scope, problem)
+    logger.info("%s %s: not read", source, part.scope)
+    logger.warning("%s", problem)
 
 
 def _column_schema(table: RawTable) -> dg.TableSchema:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime, time, timedelta
-from pathlib import Path
 
 import dagster as dg
 
@@ -17,9 +16,13 @@ from agentops_pipelines.defs.ingest import (
 )
 from agentops_pipelines.settings import Settings, load_settings
 from agentops_pipelines.sources.batches import Batch, Ledger, SourceError
-from agentops_pipelines.sources.litellm.api import read_api
+from agentops_pipelines.sources.litellm.api import read_api, read_configuration
+from agentops_pipelines.sources.litellm.postgres import read_postgres
 
 SOURCE = "litellm"
+
+DATABASE_SCOPE = "PostgreSQL"
+"""What ops.loads calls the proxy's database: its URL holds a password."""
 
 FIRST_LOAD = timedelta(days=90)
 """How far back a first load by HTTP goes when AGENTOPS_SINCE does not say otherwise."""
@@ -36,38 +39,59 @@ def litellm() -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
 
 
 def proxy_parts(settings: Settings, *, now: datetime) -> list[Part]:
-    """The configured proxy, or the sample's."""
+    """The sample's proxy, or the configured one: its database when that is set, else its HTTP API.
+
+    No table of the database holds deployments and routes: they come from the API when that is set as well.
+    """
     if settings.demo:
         return [_sample(now)]
-    if not settings.has_litellm:
-        return []
+    if settings.litellm_database_url is not None:
+        database = Part(scope=DATABASE_SCOPE, read=lambda ledger, _: _from_database(settings, ledger, now=now))
+        if not settings.litellm_base_url:
+            return [database]
+        api = Part(scope=settings.litellm_base_url, read=lambda ledger, _: _configuration(settings, now=now))
+        return [database, api]
+    if settings.litellm_base_url:
+        return [Part(scope=settings.litellm_base_url, read=lambda ledger, _: _from_api(settings, ledger, now=now))]
+    return []
 
-    def read(ledger: Ledger, scratch: Path) -> Iterable[Batch]:
-        del scratch  # HTTP needs none
-        if settings.litellm_api_key is None:
-            raise SourceError(
-                setting="AGENTOPS_LITELLM_API_KEY",
-                value="",
-                problem="no key is set",
-                remedy="Set the proxy's master key, or a virtual key of a proxy admin.",
-            )
-        since = datetime.combine(settings.since, time.min) if settings.since else now - FIRST_LOAD
-        return read_api(
-            base_url=settings.litellm_base_url,
-            api_key=settings.litellm_api_key.get_secret_value(),
-            ledger=ledger,
-            since=since,
-            until=now,
+
+def _from_database(settings: Settings, ledger: Ledger, *, now: datetime) -> Iterable[Batch]:
+    assert settings.litellm_database_url is not None
+    return read_postgres(
+        database_url=settings.litellm_database_url.get_secret_value(),
+        ledger=ledger,
+        since=datetime.combine(settings.since, time.min) if settings.since else None,
+        until=now,
+    )
+
+
+def _from_api(settings: Settings, ledger: Ledger, *, now: datetime) -> Iterable[Batch]:
+    return read_api(
+        base_url=settings.litellm_base_url,
+        api_key=_api_key(settings),
+        ledger=ledger,
+        since=datetime.combine(settings.since, time.min) if settings.since else now - FIRST_LOAD,
+        until=now,
+    )
+
+
+def _configuration(settings: Settings, *, now: datetime) -> Iterable[Batch]:
+    return read_configuration(base_url=settings.litellm_base_url, api_key=_api_key(settings), observed_at=now)
+
+
+def _api_key(settings: Settings) -> str:
+    if settings.litellm_api_key is None:
+        raise SourceError(
+            setting="AGENTOPS_LITELLM_API_KEY",
+            value="",
+            problem="no key is set",
+            remedy="Set the proxy's master key, or a virtual key of a proxy admin.",
         )
-
-    return [Part(scope=settings.litellm_base_url, read=read)]
+    return settings.litellm_api_key.get_secret_value()
 
 
 def _sample(now: datetime) -> Part:
     from agentops_pipelines.demo.sample import LITELLM_SCOPE, sample_litellm_batches  # unpacked only when asked for
 
-    def read(ledger: Ledger, scratch: Path) -> Iterable[Batch]:
-        del scratch
-        return sample_litellm_batches(ledger, observed_at=now)
-
-    return Part(scope=LITELLM_SCOPE, read=read)
+    return Part(scope=LITELLM_SCOPE, read=lambda ledger, _: sample_litellm_batches(ledger, observed_at=now))
