@@ -162,9 +162,9 @@ def doctor(*, demo: bool) -> None:
     for finding in examine(demo=demo):
         failed = failed or finding.status == "fail"
         console.print(f"{finding.status:<5}", style=styles[finding.status], end="")
-        console.print(f"{finding.subject}: {finding.detail}", markup=False, highlight=False)
+        console.print(f"{finding.subject}: {finding.detail}", markup=False, soft_wrap=True)
         if finding.remedy:
-            console.print(f"     -> {finding.remedy}", markup=False, highlight=False)
+            console.print(f"     -> {finding.remedy}", markup=False, soft_wrap=True)
     if failed:
         sys.exit(1)
 
@@ -261,17 +261,28 @@ def _show_run(settings: "Settings", outcome: "RunOutcome", *, window_id: str) ->
     if outcome.files is not None:
         _show_report(settings, window_id=window_id, files=outcome.files)
         _show_next_steps(settings)
+    if outcome.is_published and (nothing := _no_calls_at_all(settings)):
+        problems.append(nothing)
     for problem in problems:
         click.echo(f"agentops: {problem}", err=True)
     if outcome.failures:
         state = (
-            "published all the same" if outcome.is_published else "published nothing: people still read the one before"
+            "all tables were published" if outcome.is_published else "nothing was published, the last good run stays"
         )
-        click.echo(f"agentops: run {outcome.run_id[:8]} failed and {state}; `agentops dev` shows its log.", err=True)
+        click.echo(f"agentops: run {outcome.run_id[:8]} failed: {state}; `agentops dev` shows its log.", err=True)
     elif outcome.missing:
         click.echo("agentops: the report lacks what could not be read.", err=True)
     if problems:
         sys.exit(1)
+
+
+def _no_calls_at_all(settings: "Settings") -> str:
+    """What to say when no source has a single call; empty when there are some."""
+    from agentops_pipelines.warehouse import read_published
+
+    with read_published(settings.published_path) as connection:
+        (calls,) = connection.execute("SELECT count(*) FROM core.calls").fetchall()[0]
+    return "" if calls else "no source has a single model call; `agentops doctor` shows what each one holds."
 
 
 def _show_report(settings: "Settings", *, window_id: str, files: "ReportFiles | None" = None) -> None:
@@ -288,7 +299,7 @@ def _show_report(settings: "Settings", *, window_id: str, files: "ReportFiles | 
     console.print(terminal_text(report))
     console.print()
     for name, path in (("Page", files.html), ("Chart", files.chart), ("DuckDB", settings.published_path)):
-        console.print(f"{name:<8}{path}", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"{name:<8}{path}", markup=False, soft_wrap=True)
 
 
 def _show_next_steps(settings: "Settings") -> None:
@@ -353,8 +364,9 @@ def _progress_lines(console: "Console") -> Iterator[None]:
 
     class Lines(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            style = "yellow" if record.levelno >= logging.WARNING else "dim"
-            console.print(record.getMessage(), style=style, markup=False, soft_wrap=True)
+            # Problems are said in full at the end, below the report.
+            if record.levelno == logging.INFO:
+                console.print(record.getMessage(), style="dim", markup=False, soft_wrap=True)
 
     logger = logging.getLogger("agentops_pipelines")
     handler = Lines()

@@ -12,7 +12,7 @@ import platform
 import shutil
 import stat
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,8 +24,7 @@ import httpx
 from agentops_pipelines.settings import Settings, SettingsError, StateDir, load_settings
 from agentops_pipelines.sources.batches import SourceError
 from agentops_pipelines.sources.litellm.client import ProxyClient, Refused
-from agentops_pipelines.sources.openclaw.files import check_state_dir, list_agents
-from agentops_pipelines.sources.openclaw.rows import Sink
+from agentops_pipelines.sources.openclaw.files import DATABASE, SETTING, check_state_dir
 from agentops_pipelines.warehouse import WarehouseError, read_published
 
 Status = Literal["ok", "warn", "fail"]
@@ -179,19 +178,32 @@ def _from_source(subject: str, check: Callable[[], str]) -> Finding:
 
 
 def _state_dir(state_dir: StateDir) -> str:
+    """What lies there, counted by name; nothing is opened."""
     check_state_dir(state_dir)
-    unreadable = Sink(source="openclaw", host=state_dir.host, reader="doctor")
-    agents = list(list_agents(state_dir, unreadable))
-    transcripts = sum(len(agent.transcripts) for agent in agents)
-    databases = sum(agent.database is not None for agent in agents)
-    eras = [
-        *(["transcript files"] if transcripts else []),
-        *(["SQLite (2026.7 and later)"] if databases else []),
-    ]
+    agents = [path for path in (state_dir.path / "agents").iterdir() if path.is_dir()]
+    transcripts = [path for agent in agents for path in agent.glob("sessions/*.jsonl*") if _is_transcript(path.name)]
+    databases = [path for agent in agents for path in agent.glob(f"agent/{DATABASE}")]
+    unreadable = [path for path in (*agents, *transcripts, *databases) if not os.access(path, os.R_OK)]
+    if unreadable:
+        raise SourceError(
+            setting=SETTING,
+            value=str(state_dir.path),
+            problem=f"{_count(unreadable, 'file')} cannot be read, such as {unreadable[0]}",
+            remedy="Give this user the right to read them; nothing is ever written there.",
+        )
+    eras = [*(["files"] if transcripts else []), *(["SQLite (2026.7 and later)"] if databases else [])]
     return (
-        f"{state_dir.path}: {len(agents)} agents, {transcripts} transcript files, {databases} databases; "
-        f"stored as {' and '.join(eras) or 'nothing yet'}"
+        f"{state_dir.path}: {_count(agents, 'agent')}, {_count(transcripts, 'transcript file')}, "
+        f"{_count(databases, 'database')}; sessions are in {' and '.join(eras) or 'nothing yet'}"
     )
+
+
+def _count(things: Sequence[object], noun: str) -> str:
+    return f"{len(things)} {noun}{'' if len(things) == 1 else 's'}"
+
+
+def _is_transcript(name: str) -> bool:
+    return ".trajectory." not in name and ".checkpoint." not in name and ".bak" not in name
 
 
 def _litellm(settings: Settings) -> str:
@@ -214,7 +226,9 @@ def _litellm(settings: Settings) -> str:
             keys = proxy.get("/key/list", {"size": 1})
         except Refused as refused:
             raise refused.error from refused
-    return f"{settings.litellm_base_url}: the key may read spend logs and keys ({keys.get('total_count', '?')} keys)"
+    return (
+        f"{settings.litellm_base_url}: the key may read spend logs and keys ({keys.get('total_count', 'unknown')} keys)"
+    )
 
 
 def _published(settings: Settings) -> Finding:

@@ -12,8 +12,9 @@ import pytest
 @pytest.fixture(autouse=True)
 def no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Hide the person's own agents, pipeline and Dagster home from the tests, and undo what a command sets."""
+    kept = ("AGENTOPS_RECORDINGS", "AGENTOPS_PICTURES")
     for name in tuple(os.environ):
-        if name.startswith(("AGENTOPS_", "OPENCLAW_", "DAGSTER_")) and name != "AGENTOPS_RECORDINGS":
+        if name.startswith(("AGENTOPS_", "OPENCLAW_", "DAGSTER_")) and name not in kept:
             monkeypatch.delenv(name)
     monkeypatch.setenv("AGENTOPS_DEMO", "")  # `--demo` sets it for the process: this brings it back
     monkeypatch.setenv("AGENTOPS_HOME", str(tmp_path_factory.mktemp("agentops") / "home"))

@@ -193,8 +193,9 @@ CREATE TABLE transcript_events (session_id TEXT NOT NULL, seq INTEGER NOT NULL, 
 CREATE TABLE trajectory_runtime_events (session_id TEXT NOT NULL, seq INTEGER NOT NULL, run_id TEXT,
   event_json TEXT NOT NULL, created_at INTEGER NOT NULL, PRIMARY KEY (session_id, seq)) STRICT;
 CREATE TABLE transcript_rewrite_watermarks (session_id TEXT NOT NULL PRIMARY KEY, generation TEXT NOT NULL) STRICT;
-CREATE TABLE session_transcript_archives (session_id TEXT NOT NULL, generation TEXT NOT NULL, encoding TEXT NOT NULL,
-  archive_blob BLOB NOT NULL, archive_sha256 TEXT NOT NULL, archive_name TEXT NOT NULL,
+CREATE TABLE session_transcript_archives (session_id TEXT NOT NULL, generation TEXT NOT NULL,
+  session_key TEXT NOT NULL, encoding TEXT NOT NULL, archive_blob BLOB NOT NULL,
+  archive_sha256 TEXT NOT NULL, archive_name TEXT NOT NULL,
   PRIMARY KEY (session_id, generation)) STRICT;
 CREATE TABLE session_transcript_cold_archives (session_id TEXT NOT NULL PRIMARY KEY, generation TEXT NOT NULL,
   archive_name TEXT NOT NULL, archive_sha256 TEXT NOT NULL, storage TEXT NOT NULL, archive_blob BLOB) STRICT;
@@ -273,7 +274,7 @@ class Database:
         digest = hashlib.sha256(blob).hexdigest()
         self.run(
             (
-                "INSERT INTO session_transcript_archives VALUES (?, 'g1', ?, ?, ?, ?)",
+                "INSERT INTO session_transcript_archives VALUES (?, 'g1', 'agent:main:gone', ?, ?, ?, ?)",
                 (session_id, encoding, blob, digest, name),
             )
         )

@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentops_pipelines.sources.openclaw.calls import CALL_COLUMNS, CallRows
-from agentops_pipelines.sources.openclaw.linerows import LineRows, Place
+from agentops_pipelines.sources.openclaw.linerows import LineRows
 from agentops_pipelines.sources.openclaw.phrases import PollPhrases
+from agentops_pipelines.sources.openclaw.places import Place
 from agentops_pipelines_tests.openclaw_states import assistant, usage
 
 PHRASES = PollPhrases(("No tasks available",))
@@ -46,7 +47,8 @@ def _calls(draw: st.DrawFn) -> dict[str, Any]:
     strange = draw(st.integers(0, 3)) == 0
     given_usage: Any = usage(10, 5, 100, 0, draw(_COSTS))
     if strange:
-        given_usage = usage(*(draw(_COUNTS) for _ in range(4)), draw(_COSTS), reasoningTokens=draw(_COUNTS))
+        given, output, read, write = draw(st.tuples(_COUNTS, _COUNTS, _COUNTS, _COUNTS))
+        given_usage = usage(given, output, read, write, draw(_COSTS), reasoningTokens=draw(_COUNTS))
         given_usage = draw(
             st.sampled_from(
                 [given_usage, None, "x", {"input_tokens": 4, "cached_tokens": 1}, {**given_usage, "cost": 1}]
@@ -74,16 +76,16 @@ def _calls(draw: st.DrawFn) -> dict[str, Any]:
 @settings(max_examples=150, deadline=None)
 @given(lines=st.lists(_calls(), min_size=1, max_size=6))
 def test_a_group_of_messages_gives_the_columns_that_each_alone_gives(lines: list[dict[str, Any]]) -> None:
-    together, alone = CallRows(PHRASES), CallRows(PHRASES)
     problems: tuple[list[Any], list[Any]] = ([], [])
+    together = CallRows(PHRASES, refuse=lambda *problem: problems[0].append(problem))
+    alone = CallRows(PHRASES, refuse=lambda *problem: problems[1].append(problem))
     for index, line in enumerate(lines):
-        together.add(0, index, line, line["message"], refuse=lambda *problem: problems[0].append(problem))
-    together.settle(refuse=lambda *problem: problems[0].append(problem))
+        together.add(PLACE, index, line, line["message"])
+    together.settle()
     for index, line in enumerate(lines):
         # A message that no group takes: it goes the careful way.
-        unusual = {**line["message"], "content": _unusual(line["message"].get("content"))}
-        alone.add(0, index, line, unusual, refuse=lambda *problem: problems[1].append(problem))
-        alone.settle(refuse=lambda *problem: problems[1].append(problem))
+        alone.add(PLACE, index, line, {**line["message"], "content": _unusual(line["message"].get("content"))})
+        alone.settle()
     assert problems[0] == problems[1]
     for name, values, expected in zip(CALL_COLUMNS, together.columns, alone.columns, strict=True):
         assert values == expected, name
@@ -99,7 +101,7 @@ def test_whatever_stands_in_a_message_the_frame_has_its_schema(lines: list[dict[
     problems: list[tuple[str, int, str]] = []
     rows = LineRows(phrases=PHRASES, refuse=lambda *problem: problems.append(problem))
     for index, line in enumerate(lines):
-        rows.add_call(PLACE, index, line, line["message"])
+        rows.calls.add(PLACE, index, line, line["message"])
     frame = rows.frame()
     assert frame.height <= len(lines)
     assert frame["line_id"].null_count() == 0

@@ -1,13 +1,16 @@
 """Reading again: only what is new, everything that is new, and nothing twice."""
 
+import itertools
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from agentops_pipelines.sources.openclaw import sqlite
 from agentops_pipelines_tests.openclaw_states import (
     ARCHIVED_AT,
     Home,
@@ -257,6 +260,74 @@ def test_a_file_that_was_unreadable_is_read_once_it_can_be(home: Home, scratch: 
     home.write("s1.jsonl", [header("s1"), assistant("a1")])
     memory.read(home.path, scratch=scratch)
     assert memory.ids() == {("s1", "a1")}
+
+
+def test_a_database_that_changes_while_it_is_copied_is_copied_again(
+    home: Home, scratch: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = home.database()
+    database.put("s1", [header("s1"), assistant("a1")])
+
+    def write_once(count: int) -> None:
+        if count == 1:
+            database.put("s1", [assistant("a2")], first_seq=2)
+
+    copies = _change_after_each_copy(monkeypatch, write_once)
+    memory = Memory()
+    memory.read(home.path, scratch=scratch)
+    assert len(copies) == 2
+    assert memory.ids() == {("s1", "a1"), ("s1", "a2")}
+
+
+def test_a_log_that_never_rests_is_no_obstacle_but_a_database_is(
+    home: Home, scratch: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = home.database()
+    database.put("s1", [header("s1"), assistant("a1")])
+    log = Path(f"{database.path}-wal")
+
+    def touch_log(_: int) -> None:
+        with log.open("ab") as stream:
+            stream.write(b"\0" * 100)
+
+    with monkeypatch.context() as patch:
+        _change_after_each_copy(patch, touch_log)
+        memory = Memory()
+        memory.read(home.path, scratch=scratch)
+        assert memory.ids() == {("s1", "a1")}
+    with monkeypatch.context() as patch:
+        times = itertools.count(time.time_ns(), 1_000_000)
+        _change_after_each_copy(patch, lambda _: os.utime(database.path, ns=(0, next(times))))
+        fresh = Memory()
+        fresh.read(home.path, scratch=scratch)
+        assert fresh.quarantine == {("agents/main/agent/openclaw-agent.sqlite", 0): "sqlite_keeps_changing"}
+    fresh.read(home.path, scratch=scratch)
+    assert fresh.ids() == {("s1", "a1")}
+
+
+def _change_after_each_copy(monkeypatch: pytest.MonkeyPatch, change: Callable[[int], object]) -> list[str]:
+    """Lets something happen each time after the main file was copied."""
+    copies: list[str] = []
+    original = sqlite._copy_file
+
+    def copy_file(source: str, target: str) -> int:
+        size = original(source, target)
+        if source.endswith(".sqlite"):
+            copies.append(source)
+            change(len(copies))
+        return size
+
+    monkeypatch.setattr(sqlite, "_copy_file", copy_file)
+    monkeypatch.setattr(sqlite, "_PAUSE_SECONDS", 0)
+    return copies
+
+
+def test_a_full_or_missing_scratch_directory_is_an_error_of_its_own(home: Home, tmp_path: Path) -> None:
+    home.database().put("s1", [header("s1"), assistant("a1")])
+    blocked = tmp_path / "blocked"
+    blocked.write_text("a file stands where the scratch directory should be")
+    with pytest.raises(OSError, match="blocked"):
+        Memory().read(home.path, scratch=blocked)
 
 
 _ACTIONS = st.lists(

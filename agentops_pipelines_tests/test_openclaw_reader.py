@@ -197,6 +197,30 @@ def test_the_header_names_the_session_where_the_file_keeps_an_old_name(home: Hom
     }
 
 
+def test_archives_under_a_key_s_file_name_belong_to_that_key(home: Home, scratch: Path) -> None:
+    # 2026.4: /new keeps the file name, so the name leads from the archives to the key that has left them behind.
+    home.write("first.jsonl.reset.2026-11-23T09-00-00.000Z", [header("first"), assistant("a1")])
+    home.write("first.jsonl", [header("second"), assistant("a2")])
+    file = "/home/agent/.openclaw/agents/main/sessions/first.jsonl"
+    home.write_rows({"agent:main:main": {"sessionId": "second", "sessionFile": file, "label": "desk"}})
+    memory = _read(home, scratch)
+    assert {(row["session_key"], row["session_id"]) for row in memory.sessions} == {
+        ("agent:main:main", "first"),
+        ("agent:main:main", "second"),
+    }
+    live = home.sessions() / "first.jsonl"
+    live.rename(home.sessions() / "first.jsonl.reset.2026-11-23T10-00-00.000Z")
+    home.write("first.jsonl", [header("third"), assistant("a3")])
+    home.write_rows({"agent:main:main": {"sessionId": "third", "sessionFile": file, "label": "desk"}})
+    fresh = Memory(ledger=memory.ledger)
+    fresh.read(home.path, scratch=scratch)
+    assert {(row["session_id"], row["label"]) for row in fresh.sessions} == {
+        ("first", "desk"),
+        ("second", "desk"),
+        ("third", "desk"),
+    }
+
+
 def test_a_fork_names_its_parent_by_id_or_by_path(home: Home, scratch: Path) -> None:
     parent = "0a1b2c3d-1111-4222-8333-444455556666"
     home.write("f1.jsonl", [header("f1", parentSession=parent), user("u1")])
@@ -261,7 +285,8 @@ def test_a_deleted_session_in_the_archive_table_and_on_disk_counts_once(
     home.database().put_archive("s1", plain, encoding=encoding, name=packed.name)
     memory = _read(home, scratch)
     assert memory.ids() == {("s1", "u1"), ("s1", "a1")}
-    assert memory.bytes_read > 0
+    # The archive still knows the key, which has no row any more.
+    assert [(row["session_key"], row["session_id"]) for row in memory.sessions] == [("agent:main:gone", "s1")]
 
 
 def test_a_cold_session_inside_the_database_is_read(home: Home, scratch: Path) -> None:

@@ -18,11 +18,14 @@ from dagster._utils.schedules import schedule_execution_time_iterator
 
 from agentops_pipelines.dagster_home import WORKSPACE, prepare_dagster_home
 from agentops_pipelines.definitions import defs
+from agentops_pipelines.defs.schedule import monday_report
+from agentops_pipelines.settings import Config
 from agentops_pipelines.weeks import UnknownWeek, last_complete_week, parse_week
 from agentops_pipelines_tests.discord_server import DiscordServer, discord
 from agentops_pipelines_tests.state_dirs import write_state_dir
 
 BERLIN = ZoneInfo("Europe/Berlin")
+SCHEDULE = monday_report(Config(timezone="Europe/Berlin"))
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 MARCH = [datetime(2026, 3, day, 9) for day in (10, 17, 18, 24, 25, 26)]
@@ -42,8 +45,7 @@ def channel(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
 
 def tick(moment: datetime) -> dg.RunRequest:
     """What the schedule asks for at one tick."""
-    schedule = defs().resolve_schedule_def("monday_report")
-    data = schedule.evaluate_tick(dg.build_schedule_context(scheduled_execution_time=moment))
+    data = SCHEDULE.evaluate_tick(dg.build_schedule_context(scheduled_execution_time=moment))
     assert data.run_requests is not None
     (request,) = data.run_requests
     return request
@@ -64,9 +66,7 @@ def tick(moment: datetime) -> dg.RunRequest:
         (datetime(2026, 11, 25, 8, tzinfo=BERLIN), "2026-W47"),
     ],
 )
-def test_a_tick_means_the_week_that_had_ended_in_the_configured_zone(
-    channel: DiscordServer, moment: datetime, week: str
-) -> None:
+def test_a_tick_means_the_week_that_had_ended_in_the_configured_zone(moment: datetime, week: str) -> None:
     request = tick(moment)
     assert request.run_key == f"weekly/{week}"
     assert request.run_config["ops"]["report"]["config"] == {"window_id": week, "post": True}
@@ -79,12 +79,9 @@ def test_a_tick_means_the_week_that_had_ended_in_the_configured_zone(
         (datetime(2026, 10, 18), [datetime(2026, 10, 19, 6), datetime(2026, 10, 26, 7)]),
     ],
 )
-def test_ticks_stay_at_eight_in_the_morning_when_the_clocks_change(
-    channel: DiscordServer, start: datetime, ticks: list[datetime]
-) -> None:
-    schedule = defs().resolve_schedule_def("monday_report")
+def test_ticks_stay_at_eight_in_the_morning_when_the_clocks_change(start: datetime, ticks: list[datetime]) -> None:
     times = schedule_execution_time_iterator(
-        start.replace(tzinfo=UTC).timestamp(), schedule.cron_schedule, schedule.execution_timezone
+        start.replace(tzinfo=UTC).timestamp(), SCHEDULE.cron_schedule, SCHEDULE.execution_timezone
     )
     assert [next(times).astimezone(UTC).replace(tzinfo=None) for _ in ticks] == ticks
 

@@ -44,12 +44,11 @@ CostBasis = Literal["spend", "mixed", "estimate", "list"]
 
 @dataclass(frozen=True, kw_only=True)
 class Window:
-    """The reported window, half-open [starts_at, ends_at)."""
+    """The reported window. `ends_at` is the first moment after it; dates are local and inclusive."""
 
     window_id: str
     kind: str
     label: str
-    starts_at: datetime
     ends_at: datetime
     hours: float
     first_date: date
@@ -162,9 +161,6 @@ class Trend:
     volume: Decimal
     tokens_per_call: Decimal
     price_mix: Decimal
-    previous_sessions: int
-    previous_calls: int
-    previous_total_tokens: int
     rows: tuple[TrendRow, ...]
 
 
@@ -175,7 +171,6 @@ class TopSession:
     position: int
     name: str
     agent: str
-    session_type: str
     category: str
     model: str
     started_at: datetime | None
@@ -223,8 +218,6 @@ class Quarantined:
 class Coverage:
     """How much of the window the figures speak for. Shares are None when there is nothing to take a share of."""
 
-    openclaw_calls: int
-    litellm_calls: int
     matched_calls: int
     matched_share: float | None
     unpriced_models: int
@@ -328,7 +321,6 @@ def _window(summary: Mapping[str, Any], run: Mapping[str, Any]) -> Window:
         window_id=summary["window_id"],
         kind=summary["kind"],
         label=summary["label"],
-        starts_at=summary["starts_at"],
         ends_at=summary["ends_at"],
         hours=summary["hours"],
         first_date=summary["first_date"],
@@ -447,9 +439,6 @@ def _trend(summary: Mapping[str, Any], frame: pl.DataFrame, basis: Basis) -> Tre
         volume=_sum(row.volume for row in rows),
         tokens_per_call=_sum(row.tokens_per_call for row in rows),
         price_mix=_sum(row.price_mix for row in rows),
-        previous_sessions=summary["previous_sessions"] or 0,
-        previous_calls=summary["previous_calls"] or 0,
-        previous_total_tokens=summary["previous_total_tokens"] or 0,
         rows=rows if comparable else (),
     )
 
@@ -461,7 +450,6 @@ def _top_session(row: Mapping[str, Any], basis: Basis) -> TopSession:
         position=row["position"],
         name=clean_name(row["label"] or own_part or row["session_id"]),
         agent=clean_name(row["lane"] or row["agent_id"]),
-        session_type=clean_name(row["session_type"]),
         category=clean_name(row["category"]),
         model=clean_name(row["model"]),
         started_at=row["started_at"],
@@ -523,8 +511,6 @@ def _coverage(summary: Mapping[str, Any]) -> Coverage:
     number = {
         name: summary[name] or 0
         for name in (
-            "openclaw_calls",
-            "litellm_calls",
             "matched_calls",
             "unpriced_models",
             "unpriced_tokens",

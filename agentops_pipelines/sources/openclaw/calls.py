@@ -14,6 +14,7 @@ import orjson
 from agentops_pipelines.sources.openclaw.errors import error_kind
 from agentops_pipelines.sources.openclaw.keys import public_run_id
 from agentops_pipelines.sources.openclaw.phrases import HEARTBEAT_RESPOND, PollPhrases
+from agentops_pipelines.sources.openclaw.places import Place
 from agentops_pipelines.sources.openclaw.usage import plain_usages, usage_of
 from agentops_pipelines.sources.openclaw.values import BadValue, mapping, word
 
@@ -57,8 +58,9 @@ _TOOL_TYPES = frozenset(
 _WENT_WELL = frozenset(("stop", "toolUse", "length"))
 
 Message = Mapping[str, Any]
-RefuseRow = Callable[[int, int, str], None]
-"""Told the place's number, the line's index and the reason."""
+RefuseRow = Callable[[Place, int, str], None]
+"""Told the place, the line's index and the reason."""
+_Waiting = tuple[Place, int, Message, Message]
 
 _of_entry = itemgetter("id", "parentId", "timestamp")
 _of_message = itemgetter("timestamp", "provider", "model", "usage", "stopReason", "content")
@@ -67,29 +69,31 @@ _of_message = itemgetter("timestamp", "provider", "model", "usage", "stopReason"
 class CallRows:
     """Calls gathered as columns. Messages wait in a small group until they are worth it."""
 
-    def __init__(self, phrases: PollPhrases) -> None:
+    def __init__(self, phrases: PollPhrases, *, refuse: RefuseRow) -> None:
         self._phrases = phrases
-        self._waiting: list[tuple[int, int, Message, Message]] = []
+        self._refuse = refuse
+        self._waiting: list[_Waiting] = []
         self.columns: tuple[list[Any], ...] = tuple([] for _ in CALL_COLUMNS)
 
     def __len__(self) -> int:
         return len(self.columns[0]) + len(self._waiting)
 
-    def add(self, place: int, index: int, entry: Message, message: Message, *, refuse: RefuseRow) -> None:
-        """One assistant message of a transcript line."""
+    def add(self, place: Place, index: int, entry: Message, message: Message) -> None:
+        """The assistant message of a transcript line; `index` is the line's number."""
         self._waiting.append((place, index, entry, message))
         if len(self._waiting) >= _GROUP:
-            self.settle(refuse=refuse)
+            self.settle()
 
-    def settle(self, *, refuse: RefuseRow) -> None:
+    def settle(self) -> None:
         """Make columns of the messages that wait."""
-        group, self._waiting = [m for m in self._waiting if not _is_mirror(m[2], m[3])], []
+        group = [waiting for waiting in self._waiting if not _is_mirror(waiting[2], waiting[3])]
+        self._waiting.clear()
         if not group:
             return
         try:
             parts = _group_columns(group, self._phrases)
         except (KeyError, TypeError, _UnusualError):
-            self._add_each(group, refuse)
+            self._add_each(group)
             return
         for column, values in zip(self.columns, parts, strict=True):
             column.extend(values)
@@ -99,12 +103,12 @@ class CallRows:
         for column in self.columns:
             column.clear()
 
-    def _add_each(self, group: list[tuple[int, int, Message, Message]], refuse: RefuseRow) -> None:
+    def _add_each(self, group: list[_Waiting]) -> None:
         for place, index, entry, message in group:
             try:
                 values = (place, index, *call_values(entry, message, self._phrases))
             except BadValue as problem:
-                refuse(place, index, problem.reason)
+                self._refuse(place, index, problem.reason)
                 continue
             for column, value in zip(self.columns, values, strict=True):
                 column.append(value)
@@ -147,7 +151,7 @@ def call_values(entry: Message, message: Message, phrases: PollPhrases) -> tuple
     )
 
 
-def _group_columns(group: list[tuple[int, int, Message, Message]], phrases: PollPhrases) -> tuple[Any, ...]:
+def _group_columns(group: list[_Waiting], phrases: PollPhrases) -> tuple[Any, ...]:
     """The columns of ordinary calls. Raises when one of them is not ordinary."""
     places, indexes, entries, messages = zip(*group, strict=True)
     ids, parents, written = zip(*map(_of_entry, entries), strict=True)

@@ -17,12 +17,12 @@ import zstandard
 
 from agentops_pipelines.sources.batches import Batch, Ledger
 from agentops_pipelines.sources.openclaw.files import StateFile
-from agentops_pipelines.sources.openclaw.growing import taken
-from agentops_pipelines.sources.openclaw.linerows import Place
+from agentops_pipelines.sources.openclaw.growing import opened, taken
 from agentops_pipelines.sources.openclaw.lines import MAX_LINE, without_collection
 from agentops_pipelines.sources.openclaw.packed import plain_chunks, read_whole, unpacked_chunks
+from agentops_pipelines.sources.openclaw.places import Place
 from agentops_pipelines.sources.openclaw.rows import Sink
-from agentops_pipelines.sources.openclaw.sessions import read_session_tables
+from agentops_pipelines.sources.openclaw.sessions import KeyAttributes, add_earlier_session, read_session_tables
 from agentops_pipelines.sources.openclaw.sqlite import Copy, UnusableDatabaseError, open_copy, stamp_of
 from agentops_pipelines.sources.openclaw.trajectories import SQL_FILTER, Trajectory
 from agentops_pipelines.sources.openclaw.transcripts import SKIP, Transcript
@@ -37,22 +37,25 @@ _EVENTS_AT_ONCE = 200
 
 
 def read_database(file: StateFile, *, sink: Sink, ledger: Ledger, scratch: Path) -> Iterator[Batch]:
-    """Whatever the database holds that was not read before; nothing is copied when it did not change."""
+    """Whatever the database holds that was not read before; nothing is copied when it did not change.
+
+    Raises OSError when the copy cannot be written.
+    """
     known = ledger.get(sink.host, file.item)
-    try:
+    with opened(file, sink) as stream:
+        if stream is None:
+            return
         stamp = stamp_of(file.path)
         if known is not None and (known.reader, known.fingerprint) == (sink.reader, stamp):
             return
-        with open_copy(file.path, scratch=scratch) as copy:
-            yield from _DatabaseReader(file, copy, sink=sink, ledger=ledger).batches()
-    except UnusableDatabaseError as problem:
-        sink.refuse(file.item, 0, problem.reason)
-        if problem.reason == "sqlite_keeps_changing":
-            return
-    except OSError:
-        sink.refuse(file.item, 0, "unreadable")
-        return
-    sink.read_up_to(file.item, file.size, stamp)
+        try:
+            with open_copy(file.path, scratch=scratch) as copy:
+                yield from _DatabaseReader(file, copy, sink=sink, ledger=ledger).batches()
+        except UnusableDatabaseError as problem:
+            sink.refuse(file.item, 0, problem.reason)
+            if problem.reason == "sqlite_keeps_changing":
+                return
+        sink.read_up_to(file.item, file.size, stamp)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -177,26 +180,30 @@ class _DatabaseReader:
     def _read_archives(self, table: str, *, where: str, encoding: str) -> Iterator[Batch]:
         if table not in self._tables:
             return
+        key = "session_key" if "session_key" in self._tables[table] else "NULL"
+        columns = f"rowid, session_id, generation, archive_sha256, {encoding}, {key}"
         try:
-            found = self._connection.execute(
-                f"SELECT rowid, session_id, generation, archive_sha256, {encoding} FROM {table} WHERE {where}"
-            ).fetchall()
-            for rowid, *texts in found:
-                session_id, generation, digest, how = (text.decode("utf-8", "replace") for text in texts)
+            for rowid, *texts in self._connection.execute(f"SELECT {columns} FROM {table} WHERE {where}").fetchall():
+                session_id, generation, digest, how, session_key = (_text(value) for value in texts)
                 item = f"{self._item}#{session_id}#{generation}"
                 known = self._ledger.get(self._sink.host, item)
                 if known is not None and (known.reader, known.fingerprint) == (self._sink.reader, digest):
                     continue
-                select = f"SELECT archive_blob FROM {table} WHERE rowid = ?"
+                select = f"SELECT CAST(archive_blob AS BLOB) FROM {table} WHERE rowid = ?"
                 ((blob,),) = self._connection.execute(select, (rowid,))
-                stream = io.BytesIO(blob)
-                self._sink.bytes_read += len(blob)
-                transcript = self._transcript(session_id, item=item, origin="sqlite_archive", counts_from=1)
-                chunks = plain_chunks(stream) if how == "identity" else unpacked_chunks(stream)
-                yield from read_whole(chunks, transcript, sink=self._sink)
-                self._sink.read_up_to(item, len(blob), digest)
+                yield from self._read_archive(blob or b"", session_id, item=item, is_plain=how == "identity")
+                if session_key:
+                    attributes = KeyAttributes(key=session_key, entry={})
+                    add_earlier_session(attributes, session_id, sink=self._sink, agent_id=self._agent_id)
+                self._sink.read_up_to(item, len(blob or b""), digest)
         except sqlite3.DatabaseError:
             self._sink.refuse(f"{self._item}#{table}", 0, "corrupt_sqlite")
+
+    def _read_archive(self, blob: bytes, session_id: str, *, item: str, is_plain: bool) -> Iterator[Batch]:
+        self._sink.bytes_read += len(blob)
+        transcript = self._transcript(session_id, item=item, origin="sqlite_archive", counts_from=1)
+        chunks = plain_chunks(io.BytesIO(blob)) if is_plain else unpacked_chunks(io.BytesIO(blob))
+        yield from read_whole(chunks, transcript, sink=self._sink)
 
     def _read_runs(self, extent: _Extent) -> Iterator[Batch]:
         item = f"{self._item}#{extent.session_id}#runs"
@@ -241,6 +248,10 @@ class _DatabaseReader:
             counts_from=counts_from,
         )
         return Transcript(sink=self._sink, place=place)
+
+
+def _text(value: object) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else ""
 
 
 def _unpacked(packed: object, transcript: Transcript, seq: int) -> bytes | None:

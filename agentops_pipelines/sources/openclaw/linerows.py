@@ -5,7 +5,6 @@ token count that cannot be believed, is left out; a cost or one of two times tha
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
@@ -13,6 +12,7 @@ import polars as pl
 from agentops_pipelines.sources.openclaw.calls import CALL_COLUMNS, CallRows
 from agentops_pipelines.sources.openclaw.columns import text_column, time_column, token_column, usd_column
 from agentops_pipelines.sources.openclaw.phrases import PollPhrases
+from agentops_pipelines.sources.openclaw.places import Place
 from agentops_pipelines.sources.schemas import OPENCLAW_LINES
 
 _HEAD = ("place", "position", "line_id", "parent_line_id", "written_at", "started_at")
@@ -33,26 +33,11 @@ CHANGE_COLUMNS = (*_HEAD, "kind")
 
 _TOKENS = frozenset(name for name in CALL_COLUMNS if name.endswith("_tokens"))
 _TIMES = frozenset(("written_at", "started_at"))
-_OWN_COUNTS = frozenset(("place", "position", "tool_calls", "reply_chars"))
+_OWN_COUNTS = frozenset(("position", "tool_calls", "reply_chars"))
 """Counted here, not read: nothing to check."""
 
 Row = tuple[object, ...]
 RefuseLine = Callable[[str, int, str], None]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Place:
-    """Where lines come from: what all lines of one transcript have in common."""
-
-    host: str
-    agent_id: str
-    session_id: str
-    path: str
-    origin: str
-    item: str
-    """Ledger item whose problems these are."""
-    counts_from: int
-    """1 where a problem's position is a line number, 0 where it is a seq."""
 
 
 class LineRows:
@@ -60,43 +45,31 @@ class LineRows:
 
     def __init__(self, *, phrases: PollPhrases, refuse: RefuseLine) -> None:
         """`refuse(item, position, reason)` is told of everything that cannot be used."""
-        self.calls = CallRows(phrases)
+        self.calls = CallRows(phrases, refuse=self._refuse)
         self.users: list[Row] = []
         self.changes: list[Row] = []
-        self._places: list[Place] = []
         self._refuse_line = refuse
 
     def __len__(self) -> int:
         return len(self.calls) + len(self.users) + len(self.changes)
 
-    def place(self, place: Place) -> int:
-        """The number by which rows name this place until the next `clear`."""
-        if not self._places or self._places[-1] is not place:
-            self._places.append(place)
-        return len(self._places) - 1
-
-    def add_call(self, place: Place, index: int, entry: Mapping[str, Any], message: Mapping[str, Any]) -> None:
-        """An assistant message; `index` is the number of its line."""
-        self.calls.add(self.place(place), index, entry, message, refuse=self._refuse)
-
     def clear(self) -> None:
         """Forget everything gathered."""
         self.calls.clear()
-        for gathered in (self.users, self.changes, self._places):
+        for gathered in (self.users, self.changes):
             gathered.clear()
 
     def frame(self) -> pl.DataFrame:
         """The usable rows."""
-        self.calls.settle(refuse=self._refuse)
+        self.calls.settle()
         frames = [self._part(dict(zip(CALL_COLUMNS, self.calls.columns, strict=True)), kind="assistant")]
         for names, rows, kind in ((USER_COLUMNS, self.users, "user"), (CHANGE_COLUMNS, self.changes, None)):
             if rows:
                 frames.append(self._part(dict(zip(names, zip(*rows, strict=True), strict=True)), kind=kind))
         return pl.concat([OPENCLAW_LINES.frame([]), *frames], how="diagonal")
 
-    def _refuse(self, place: int, index: int, reason: str) -> None:
-        at = self._places[place]
-        self._refuse_line(at.item, index + at.counts_from, reason)
+    def _refuse(self, place: Place, index: int, reason: str) -> None:
+        self._refuse_line(place.item, index + place.counts_from, reason)
 
     def _part(self, columns: Mapping[str, Sequence[Any]], *, kind: str | None) -> pl.DataFrame:
         unusable: set[int] = set()
@@ -116,37 +89,42 @@ class LineRows:
                 series[name] = time_column(name, values, refuse=note)
             elif name == "estimate_usd":
                 series[name] = usd_column(name, values, refuse=note)
+            elif name == "place":
+                series.update(_spread_places(values))
             elif name in _OWN_COUNTS:
                 series[name] = pl.Series(name, values, dtype=pl.Int64)
             else:
                 series[name] = text_column(name, values)
-        self._name_nameless(series)
-        self._spread_places(series)
+        _name_nameless(series)
         frame = pl.DataFrame(list(series.values()))
         if kind is not None:
             frame = frame.with_columns(kind=pl.lit(kind))
-        unusable.update(self._without_time(frame, columns, note))
+        unusable.update(_without_time(frame, columns, note))
         return frame if not unusable else frame.filter(~pl.int_range(pl.len()).is_in(list(unusable)))
 
-    def _name_nameless(self, series: dict[str, pl.Series]) -> None:
-        ids, positions = series["line_id"], series["position"]
-        if ids.null_count():
-            series["line_id"] = ids.fill_null("#" + positions.cast(pl.String))
 
-    def _spread_places(self, series: dict[str, pl.Series]) -> None:
-        """What a transcript's lines have in common is made once and spread by number: thousands of rows share it."""
-        numbers = series.pop("place")
-        for name in ("host", "agent_id", "session_id", "path", "origin"):
-            values = pl.Series(name, [getattr(place, name) for place in self._places], dtype=pl.String)
-            series[name] = values.gather(numbers)
+def _spread_places(places: Sequence[Place]) -> dict[str, pl.Series]:
+    """What a transcript's lines have in common is made once and spread by number: thousands of rows share it."""
+    numbers = {place: number for number, place in enumerate(dict.fromkeys(places))}
+    spread = pl.Series(values=list(map(numbers.__getitem__, places)), dtype=pl.UInt32)
+    names = ("host", "agent_id", "session_id", "path", "origin")
+    return {
+        name: pl.Series(name, [getattr(p, name) for p in numbers], dtype=pl.String).gather(spread) for name in names
+    }
 
-    @staticmethod
-    def _without_time(
-        frame: pl.DataFrame, columns: Mapping[str, Sequence[Any]], note: Callable[[int, str], None]
-    ) -> list[int]:
-        timeless = frame["written_at"].is_null() & frame["started_at"].is_null()
-        rows = timeless.arg_true().to_list()
-        for row in rows:
-            if columns["written_at"][row] is None and columns["started_at"][row] is None:
-                note(row, "no_timestamp")
-        return rows
+
+def _name_nameless(series: dict[str, pl.Series]) -> None:
+    ids, positions = series["line_id"], series["position"]
+    if ids.null_count():
+        series["line_id"] = ids.fill_null("#" + positions.cast(pl.String))
+
+
+def _without_time(
+    frame: pl.DataFrame, columns: Mapping[str, Sequence[Any]], note: Callable[[int, str], None]
+) -> list[int]:
+    """Rows without any time, noted unless a time that cannot be believed already was."""
+    rows = (frame["written_at"].is_null() & frame["started_at"].is_null()).arg_true().to_list()
+    for row in rows:
+        if columns["written_at"][row] is None and columns["started_at"][row] is None:
+            note(row, "no_timestamp")
+    return rows

@@ -20,12 +20,13 @@ from agentops_pipelines.settings import StateDir
 from agentops_pipelines.sources.batches import Batch, Ledger
 from agentops_pipelines.sources.openclaw.database import read_database
 from agentops_pipelines.sources.openclaw.files import AgentFiles, StateFile, check_state_dir, list_agents
+from agentops_pipelines.sources.openclaw.fingerprints import Fingerprint
 from agentops_pipelines.sources.openclaw.growing import opened, read_growing, taken
-from agentops_pipelines.sources.openclaw.linerows import Place
 from agentops_pipelines.sources.openclaw.packed import read_whole, unpacked_chunks
 from agentops_pipelines.sources.openclaw.phrases import PollPhrases
+from agentops_pipelines.sources.openclaw.places import Place
 from agentops_pipelines.sources.openclaw.rows import Sink
-from agentops_pipelines.sources.openclaw.sessions import read_session_rows
+from agentops_pipelines.sources.openclaw.sessions import KeyAttributes, add_earlier_session, read_session_rows
 from agentops_pipelines.sources.openclaw.trajectories import TrajectoryFile
 from agentops_pipelines.sources.openclaw.transcripts import Transcript
 
@@ -46,8 +47,8 @@ def read_state_dir(state_dir: StateDir, *, ledger: Ledger, rules: ReadRules, scr
     A batch repeats rows that were read before only with the same keys (a file under another name, a rewritten or
     migrated transcript). `scratch` is a directory for copies of databases; they are deleted before this returns.
 
-    Raises SourceError when the directory is missing, cannot be read, or is no state directory. Everything else that
-    cannot be used is in the batches' quarantine.
+    Raises SourceError when the directory is missing, cannot be read, or is no state directory, and OSError when
+    `scratch` cannot be written. Everything else that cannot be used is in the batches' quarantine.
     """
     check_state_dir(state_dir)
     return _batches(state_dir, ledger=ledger, rules=rules, scratch=scratch)
@@ -68,14 +69,17 @@ def _reader(rules: ReadRules) -> str:
 
 
 def _agent_batches(agent: AgentFiles, *, sink: Sink, ledger: Ledger, scratch: Path, now: float) -> Iterator[Batch]:
+    shared: dict[str, KeyAttributes] = {}
     if agent.session_rows is not None:
-        _read_session_rows(agent.session_rows, sink=sink, ledger=ledger)
+        shared = _read_session_rows(agent.session_rows, sink=sink, ledger=ledger)
     for file in agent.transcripts:
         transcript_of = partial(_transcript, file, sink=sink)
         if file.is_packed:
             yield from _read_packed(file, transcript_of(file.stem), sink=sink, ledger=ledger)
         else:
             yield from read_growing(file, transcript_of, sink=sink, ledger=ledger, now=now)
+        if file.stem in shared:
+            _add_session_of_shared_name(file, shared[file.stem], sink=sink, ledger=ledger)
     for file in agent.trajectories:
         yield from read_growing(file, partial(TrajectoryFile, file, sink=sink), sink=sink, ledger=ledger, now=now)
     if agent.database is not None:
@@ -95,17 +99,25 @@ def _transcript(file: StateFile, session_id: str, *, sink: Sink) -> Transcript:
     return Transcript(sink=sink, place=place)
 
 
-def _read_session_rows(file: StateFile, *, sink: Sink, ledger: Ledger) -> None:
+def _read_session_rows(file: StateFile, *, sink: Sink, ledger: Ledger) -> dict[str, KeyAttributes]:
     """All rows again whenever the file changed: OpenClaw replaces it as a whole."""
     if _is_known(file, sink, ledger):
-        return
+        return {}
     with opened(file, sink) as stream:
         if stream is None:
-            return
+            return {}
         content = stream.read()
         sink.bytes_read += len(content)
-        read_session_rows(content, sink=sink, agent_id=file.agent_id, item=file.item)
         sink.read_up_to(file.item, len(content), _stamp(file))
+        return read_session_rows(content, sink=sink, agent_id=file.agent_id, item=file.item)
+
+
+def _add_session_of_shared_name(file: StateFile, known: KeyAttributes, *, sink: Sink, ledger: Ledger) -> None:
+    """All transcripts of one file name were written under one key, whatever session ids their headers say."""
+    read_before = Fingerprint.of(ledger.get(sink.host, file.item), reader=sink.reader)
+    session_id = sink.session_ids.get(file.item) or (read_before.session_id if read_before is not None else None)
+    if session_id is not None:
+        add_earlier_session(known, session_id, sink=sink, agent_id=file.agent_id)
 
 
 def _read_packed(file: StateFile, transcript: Transcript, *, sink: Sink, ledger: Ledger) -> Iterator[Batch]:

@@ -40,6 +40,8 @@ class Sink:
         self.transcripts: list[tuple[object, ...]] = []
         self.sessions: list[tuple[object, ...]] = []
         self.runs: list[tuple[object, ...]] = []
+        self.session_ids: dict[str, str] = {}
+        """Session whose lines each file read in this load ends with, by item."""
         self.bytes_read = 0
         self.buffer = bytearray(CHUNK)
         """What files are read into, one after the other: fresh memory for each would cost more than the reading."""

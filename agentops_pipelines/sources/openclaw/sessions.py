@@ -7,6 +7,7 @@ A row without a session id (a failed cron run leaves one) is normal and skipped.
 
 import sqlite3
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from agentops_pipelines.sources.openclaw.keys import public_key
@@ -18,17 +19,40 @@ from agentops_pipelines.sources.privacy import clean_label
 Row = tuple[object, ...]
 
 
-def read_session_rows(content: bytes, *, sink: Sink, agent_id: str, item: str) -> None:
-    """The rows of a sessions.json. Problems are counted by entry, from 1."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KeyAttributes:
+    """A session key and what is true of every session id that it has had."""
+
+    key: str
+    entry: Mapping[str, Any]
+
+
+def read_session_rows(content: bytes, *, sink: Sink, agent_id: str, item: str) -> dict[str, KeyAttributes]:
+    """The rows of a sessions.json. Problems are counted by entry, from 1.
+
+    Returns the keys whose transcripts share a file name (up to 2026.5, where /new keeps it): by that name's stem.
+    """
+    shared: dict[str, KeyAttributes] = {}
     entries = parse(content.strip(b"\0\xef\xbb\xbf"))
     if not isinstance(entries, dict):
         sink.refuse(item, 0, "broken_json" if entries is None else "wrong_type")
-        return
+        return shared
     for number, (key, entry) in enumerate(entries.items(), start=1):
         if not isinstance(entry, dict):
             sink.refuse(item, number, "wrong_type")
             continue
         sink.sessions.extend(_rows_of(entry, key=key, sink=sink, agent_id=agent_id))
+        path = entry.get("sessionFile")
+        stem = path.replace("\\", "/").rsplit("/", 1)[-1].removesuffix(".jsonl") if isinstance(path, str) else None
+        if stem and stem != entry.get("sessionId"):
+            shared[stem] = KeyAttributes(key=key, entry=entry)
+    return shared
+
+
+def add_earlier_session(known: KeyAttributes, session_id: str, *, sink: Sink, agent_id: str) -> None:
+    """The row of a session id that a key has left behind."""
+    entry = {name: known.entry.get(name) for name in _KEY_FIELDS}
+    sink.sessions.append(_row(entry, key=known.key, session_id=session_id, sink=sink, agent_id=agent_id))
 
 
 def read_session_tables(
@@ -139,13 +163,13 @@ def _rows_of(entry: Mapping[str, Any], *, key: str, sink: Sink, agent_id: str) -
     """The row of an entry, and one for each earlier session id that it says its key has had."""
     session_id = short_text(entry.get("sessionId"))
     family = entry.get("usageFamilySessionIds")
-    earlier = [short_text(value) for value in family] if isinstance(family, list) else []
+    for value in family if isinstance(family, list) else []:
+        earlier = short_text(value)
+        if earlier is not None and earlier != session_id:
+            known = {name: entry.get(name) for name in _KEY_FIELDS}
+            yield _row(known, key=key, session_id=earlier, sink=sink, agent_id=agent_id)
     if session_id is not None:
         yield _row(entry, key=key, session_id=session_id, sink=sink, agent_id=agent_id)
-    for value in earlier:
-        if value is not None and value != session_id:
-            known = {name: entry.get(name) for name in _KEY_FIELDS}
-            yield _row(known, key=key, session_id=value, sink=sink, agent_id=agent_id)
 
 
 def _row(entry: Mapping[str, Any], *, key: str, session_id: str, sink: Sink, agent_id: str) -> Row:

@@ -43,13 +43,13 @@ class Copy:
 
 
 def stamp_of(path: str) -> str:
-    """Size and time of a database and its log: what changes with every commit. Raises OSError."""
+    """Size and time of a database and its log: what changes with every commit."""
     return " ".join(_stamp(path + suffix) for suffix in ("", *_LOGS))
 
 
 @contextmanager
 def open_copy(path: str, *, scratch: Path) -> Iterator[Copy]:
-    """A consistent copy, deleted afterwards. Raises UnusableDatabaseError, or OSError when the file cannot be read."""
+    """A consistent copy, deleted afterwards. Raises UnusableDatabaseError, or OSError when it cannot be written."""
     scratch.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="openclaw-", dir=scratch) as folder:
         target = f"{folder}/copy.sqlite"

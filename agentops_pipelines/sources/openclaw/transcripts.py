@@ -15,14 +15,14 @@ from typing import Any
 import orjson
 
 from agentops_pipelines.sources.openclaw.calls import content_of, run_id_of
-from agentops_pipelines.sources.openclaw.linerows import Place
 from agentops_pipelines.sources.openclaw.lines import LineScanner, Progress, values_of
 from agentops_pipelines.sources.openclaw.marks import mark_of, ticket_keys
+from agentops_pipelines.sources.openclaw.places import Place
 from agentops_pipelines.sources.openclaw.rows import Sink
 from agentops_pipelines.sources.openclaw.values import BadValue, mapping, micros, short_text, word
 
 SKIP = re.compile(
-    rb'\{"type":"(?:message","id":"[^"\\\n]*","parentId":(?:null|"[^"\\\n]*"),"timestamp":"[^"\\\n]*",'
+    rb'\{"type":"(?:message","id":"[^"]*","parentId":(?:null|"[^"]*"),"timestamp":"[^"]*",'
     rb'"message":\{"role":"(?:toolResult|bashExecution|custom)"'
     rb'|(?:model_change|thinking_level_change|custom|custom_message|label|session_info|branch_summary|leaf)")'
     rb'|\{"kind":"(?:identity|active|index|fts)"'
@@ -61,6 +61,7 @@ class Transcript:
 
     def __init__(self, *, sink: Sink, place: Place) -> None:
         self._sink = sink
+        self._add_call = sink.lines.calls.add
         self.place = place
         self.has_header = False
 
@@ -73,7 +74,7 @@ class Transcript:
             return
         message = entry.get("message") if type(entry) is dict and entry.get("type") == "message" else None
         if type(message) is dict and message.get("role") == "assistant":
-            self._sink.lines.add_call(self.place, index, entry, message)  # nearly every line that is parsed
+            self._add_call(self.place, index, entry, message)  # nearly every line that is parsed
         else:
             self._add_entry(entry, index)
 
@@ -102,6 +103,7 @@ class Transcript:
 
     def finish(self, *, is_from_beginning: bool, lines: int) -> None:
         """The end is reached. A transcript without a header line is one all the same."""
+        self._sink.session_ids[self.place.item] = self.place.session_id
         if is_from_beginning and lines and not self.has_header:
             self._note_transcript(version=None, created_at=None, parent=None)
 
@@ -184,7 +186,7 @@ class Transcript:
             return
         role = message.get("role")
         if role == "assistant":
-            self._sink.lines.add_call(self.place, index, entry, message)
+            self._add_call(self.place, index, entry, message)
         elif role == "user":
             self._add_user(entry, message, index)
         elif not isinstance(role, str):
@@ -198,7 +200,7 @@ class Transcript:
         mark = mark_of(text, provenance=provenance)
         self._sink.lines.users.append(
             (
-                self._sink.lines.place(self.place),
+                self.place,
                 index,
                 entry.get("id") or None,
                 entry.get("parentId"),
@@ -216,10 +218,9 @@ class Transcript:
         )
 
     def _add_change(self, entry: Mapping[str, Any], index: int, *, kind: str) -> None:
-        place = self._sink.lines.place(self.place)
         line_id = entry.get("id") or None
         self._sink.lines.changes.append(
-            (place, index, line_id, entry.get("parentId"), entry.get("timestamp"), None, kind)
+            (self.place, index, line_id, entry.get("parentId"), entry.get("timestamp"), None, kind)
         )
 
 
