@@ -2,8 +2,8 @@
 
 Belongs here: one short check per thing that can be wrong. Does not belong here: printing (cli.py).
 
-LiteLLM is asked for its keys and for one second of spend logs, a Discord webhook for its name; a key, a webhook URL or
-a password never enters a finding.
+LiteLLM is asked for its keys and, by HTTP, for one second of spend logs; a Discord webhook for its name. A key, a
+webhook URL or a password never enters a finding.
 """
 
 import fcntl
@@ -22,9 +22,11 @@ import duckdb
 import httpx
 
 from agentops_pipelines.settings import Settings, SettingsError, StateDir, load_settings
-from agentops_pipelines.sources.batches import SourceError
+from agentops_pipelines.sources.batches import Ledger, SourceError
 from agentops_pipelines.sources.litellm.client import ProxyClient, Refused
+from agentops_pipelines.sources.litellm.postgres import read_postgres
 from agentops_pipelines.sources.openclaw.files import DATABASE, SETTING, check_state_dir
+from agentops_pipelines.sources.schemas import LITELLM_KEYS
 from agentops_pipelines.warehouse import WarehouseError, read_published
 
 Status = Literal["ok", "warn", "fail"]
@@ -132,7 +134,8 @@ def _sources(settings: Settings) -> Iterator[Finding]:
             status="fail",
             subject="sources",
             detail="nothing is configured",
-            remedy="Set AGENTOPS_OPENCLAW_STATE_DIRS=/home/me/.openclaw, or AGENTOPS_LITELLM_BASE_URL and _API_KEY.",
+            remedy="Set AGENTOPS_OPENCLAW_STATE_DIRS=/home/me/.openclaw; for LiteLLM, AGENTOPS_LITELLM_BASE_URL and "
+            "AGENTOPS_LITELLM_API_KEY.",
         )
         return
     for host, number in Counter(state_dir.host for state_dir in settings.openclaw_state_dirs).items():
@@ -154,9 +157,11 @@ def _sources(settings: Settings) -> Iterator[Finding]:
         )
     if settings.demo:
         return
-    if settings.has_litellm:
+    if settings.litellm_database_url is not None:
+        yield _from_source("LiteLLM database", lambda: _litellm_database(settings))
+    if settings.litellm_base_url:
         yield _from_source("LiteLLM", lambda: _litellm(settings))
-    else:
+    if not settings.has_litellm:
         yield Finding(
             status="warn",
             subject="LiteLLM",
@@ -229,6 +234,20 @@ def _litellm(settings: Settings) -> str:
     return (
         f"{settings.litellm_base_url}: the key may read spend logs and keys ({keys.get('total_count', 'unknown')} keys)"
     )
+
+
+def _litellm_database(settings: Settings) -> str:
+    """Connects and reads the keys: between midnight and midnight there are no spend logs."""
+    assert settings.litellm_database_url is not None
+    midnight = datetime.now(UTC).replace(tzinfo=None, hour=0, minute=0, second=0, microsecond=0)
+    batches = read_postgres(
+        database_url=settings.litellm_database_url.get_secret_value(),
+        ledger=Ledger(source="litellm"),
+        since=midnight,
+        until=midnight,
+    )
+    keys = sum(batch.tables[LITELLM_KEYS].height for batch in batches if LITELLM_KEYS in batch.tables)
+    return f"it can be read ({keys} keys)"
 
 
 def _published(settings: Settings) -> Finding:

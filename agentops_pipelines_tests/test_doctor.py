@@ -10,6 +10,7 @@ from agentops_pipelines.cli import main
 from agentops_pipelines.doctor import Finding, examine
 from agentops_pipelines.warehouse import Warehouse
 from agentops_pipelines_tests.discord_server import discord
+from agentops_pipelines_tests.litellm_postgres import KEYS, PASSWORD, SPEND_LOGS, serve_postgres
 from agentops_pipelines_tests.litellm_server import Fault, serve_litellm
 from agentops_pipelines_tests.openclaw_states import snapshot
 from agentops_pipelines_tests.rows import batch, line
@@ -123,6 +124,22 @@ def test_a_wrong_key_a_silent_address_and_a_proxy_in_trouble(state_dir: Path, mo
     assert "nothing answers at this address" in found("LiteLLM").detail
     monkeypatch.delenv("AGENTOPS_LITELLM_API_KEY")
     assert "AGENTOPS_LITELLM_API_KEY=: no key is set" in found("LiteLLM").detail
+
+
+def test_a_database_is_connected_to_and_its_password_never_shown(
+    state_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serve_postgres() as server:
+        database = server.new_database()
+        database.create("LiteLLM_SpendLogs", SPEND_LOGS)
+        database.create("LiteLLM_VerificationToken", KEYS)
+        monkeypatch.setenv("AGENTOPS_LITELLM_DATABASE_URL", database.url)
+        finding = found("LiteLLM database")
+        assert (finding.status, finding.detail) == ("ok", "it can be read (0 keys)")
+    finding = found("LiteLLM database")
+    assert finding.status == "fail"
+    assert "AGENTOPS_LITELLM_DATABASE_URL" in finding.detail
+    assert PASSWORD not in finding.detail + finding.remedy
 
 
 # --- Discord

@@ -381,6 +381,33 @@ def test_a_task_that_ends_between_two_reads_is_a_run(state: Path, memory: Memory
     assert len(runs_of(memory)) == 1
 
 
+def test_a_delivery_that_a_run_learns_of_later_replaces_its_row(state: Path, memory: Memory) -> None:
+    write_database(state, SCHEMA_C, put_job(job(), payload_kind="agentTurn"), put_task(run()))
+    load(memory, state)
+    write_database(state, SCHEMA_C, put_task(run(delivered=True, deliveryStatus="delivered")))
+
+    load(memory, state)
+
+    assert [row["delivery_status"] for row in runs_of(memory)] == ["delivered"]
+
+
+def test_runs_are_read_from_a_task_table_without_the_columns_that_are_not_needed(state: Path, memory: Memory) -> None:
+    schema = SCHEMA_C.replace("last_event_at INTEGER, ", "")
+    (sql, values) = put_task(run())
+    values = [
+        value
+        for name, value in zip(sql.split("(")[1].split(")")[0].split(", "), values, strict=True)
+        if name != "last_event_at"
+    ]
+    sql = sql.replace("last_event_at, ", "").replace("?, ", "", 1)
+    write_database(state, schema, put_job(job(), payload_kind="agentTurn"), (sql, values))
+
+    load(memory, state)
+
+    assert len(runs_of(memory)) == 1
+    assert not memory.quarantine
+
+
 def test_tasks_of_other_kinds_and_other_actions_are_no_runs(state: Path, memory: Memory, tmp_path: Path) -> None:
     write_database(
         state,

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from agentops_pipelines.sources.openclaw import lines as lines_module
 from agentops_pipelines.sources.openclaw.problems import MAX_LISTED, REASONS
@@ -19,6 +21,7 @@ from agentops_pipelines_tests.openclaw_states import (
     Line,
     Memory,
     assistant,
+    cold_records,
     dumps,
     header,
     jsonl,
@@ -73,6 +76,7 @@ REFUSED: dict[str, tuple[Line | bytes, str]] = {
     "more digits": (_raw(assistant("x1"), b'"input":10', b'"input":' + b"9" * 5000), "broken_json"),
     "unknown line type": (other("hologram"), "unknown_line_type"),
     "line type no text": ({"type": ["message"], "id": "x1"}, "wrong_type"),
+    "kind no text": ({"kind": ["event"], "id": "x1"}, "wrong_type"),
     "unknown role": (_message(role="oracle", content="x"), "unknown_role"),
     "role no text": (_message(role={"a": 1}, content="x"), "wrong_type"),
     "message no object": ({"type": "message", "id": "x1", "message": "hello"}, "wrong_type"),
@@ -130,6 +134,7 @@ REPAIRED: dict[str, tuple[Line | bytes, str | None]] = {
     ),
     "content of another type": (assistant("x1", {"text": "x"}), None),
     "parts of other types": (assistant("x1", ["x", {"type": ["a"]}, {"type": "text", "text": 7}]), None),
+    "text that is a list": (assistant("x1", [{"type": "text", "text": ["NO_REPLY"]}]), None),
     "parent of another type": ({**assistant("x1"), "parentId": 17}, None),
     "id of another type": ({**assistant("x1"), "id": 12}, None),
 }
@@ -158,6 +163,52 @@ def test_a_line_glued_to_tool_output_that_was_cut_short_is_read(home: Home, scra
     memory = _read(home, scratch)
     assert memory.ids() == {("s1", "a1"), ("s1", "a2")}
     assert memory.quarantine == {(ITEM, 2): "torn_line"}
+
+
+_JSON = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(-(10**30), 10**30), st.floats(), st.text(max_size=9)),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=5), inner, max_size=3)),
+    max_leaves=4,
+)
+_WHOLE: tuple[Line, ...] = (
+    user("x1", "[cron:j1 x] go", provenance={"kind": "internal_system", "sourceTool": "cron", "jobId": "j1"}),
+    assistant("x1", [{"type": "toolCall", "name": "heartbeat_respond", "arguments": {"notify": False}}]),
+    assistant("x1", __openclaw={"runId": "r1"}, errorMessage="429", errorCode="429", stopReason="error"),
+    header("s1", parentSession="p"),
+    other("compaction", line_id="x1"),
+    *cold_records("s1", [header("s1"), assistant("x1")]),
+)
+
+
+def _with_one_value_replaced(draw: st.DrawFn, value: Any) -> Any:
+    """Walks down to some value in a JSON value and puts any other in its place."""
+    if isinstance(value, dict) and value and draw(st.integers(0, 4)):
+        name = draw(st.sampled_from(sorted(value)))
+        return {**value, name: _with_one_value_replaced(draw, value[name])}
+    if isinstance(value, list) and value and draw(st.integers(0, 4)):
+        return [_with_one_value_replaced(draw, value[0]), *value[1:]]
+    return draw(_JSON)
+
+
+@st.composite
+def _strange_lines(draw: st.DrawFn) -> Line:
+    return _with_one_value_replaced(draw, draw(st.sampled_from(_WHOLE)))
+
+
+@settings(max_examples=60, deadline=None)
+@given(strange=st.lists(_strange_lines(), min_size=1, max_size=8))
+def test_whatever_value_stands_anywhere_the_lines_around_it_load(
+    tmp_path_factory: pytest.TempPathFactory, strange: list[Line]
+) -> None:
+    folder = tmp_path_factory.mktemp("strange")
+    home = Home(path=folder / "state")
+    around = [user("u1"), assistant("a1"), *strange, user("u2", minute=5), assistant("a2", minute=6)]
+    home.write("s1.jsonl", around)
+    home.database().put("s2", [dumps(line).replace(b"\0", b"?") for line in around])
+    home.write("s1.trajectory.jsonl", [*run_events("s1", "r1"), *strange, *run_events("s1", "r2", minute=9)])
+    memory = _read(home, folder / "scratch")
+    assert {line_id for _, line_id in memory.ids()} >= {"u1", "a1", "u2", "a2"}
+    assert {row["run_id"] for row in memory.runs} >= {"r1", "r2"}
 
 
 def test_two_lines_on_one_line_are_both_read(home: Home, scratch: Path) -> None:

@@ -19,7 +19,7 @@ from dagster._utils.schedules import schedule_execution_time_iterator
 from agentops_pipelines.dagster_home import WORKSPACE, prepare_dagster_home
 from agentops_pipelines.definitions import defs
 from agentops_pipelines.defs.schedule import monday_report
-from agentops_pipelines.settings import Config
+from agentops_pipelines.settings import Config, SettingsError
 from agentops_pipelines.weeks import UnknownWeek, last_complete_week, parse_week
 from agentops_pipelines_tests.discord_server import DiscordServer, discord
 from agentops_pipelines_tests.state_dirs import write_state_dir
@@ -108,6 +108,11 @@ def test_what_is_no_week_is_explained(text: str, message: str) -> None:
     with pytest.raises(UnknownWeek) as caught:
         parse_week(text, now=datetime(2026, 11, 24, 8), zone=BERLIN)
     assert message in str(caught.value)
+
+
+def test_a_schedule_that_is_no_cron_expression_is_a_setting_to_correct() -> None:
+    with pytest.raises(SettingsError, match=r"schedule: 'mondays' is no cron expression"):
+        monday_report(Config(schedule="mondays"))
 
 
 # --- runs

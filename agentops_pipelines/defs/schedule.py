@@ -9,7 +9,7 @@ from datetime import UTC
 import dagster as dg
 
 from agentops_pipelines.defs import report
-from agentops_pipelines.settings import Config
+from agentops_pipelines.settings import Config, SettingsError
 from agentops_pipelines.weeks import last_complete_week
 
 JOB = "weekly_report"
@@ -25,24 +25,29 @@ weekly_report = dg.define_asset_job(
 
 
 def monday_report(config: Config) -> dg.ScheduleDefinition:
-    """The schedule in the configured zone. It posts only where AGENTOPS_DISCORD_WEBHOOK_URL is set.
+    """The schedule in the configured zone. Raises SettingsError when its cron expression is none. It posts only where AGENTOPS_DISCORD_WEBHOOK_URL is set.
 
     Of several missed ticks Dagster evaluates the newest only, and the run key lets a week run once.
     """
 
-    @dg.schedule(
-        name=SCHEDULE,
-        job_name=JOB,
-        cron_schedule=config.schedule,
-        execution_timezone=config.timezone,
-        default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="Reports the ISO week that ended, and posts it to Discord.",
-    )
-    def schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    def request(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
         scheduled_at = context.scheduled_execution_time.astimezone(UTC).replace(tzinfo=None)
         return run_request(last_complete_week(scheduled_at, zone=config.zone))
 
-    return schedule
+    try:
+        return dg.ScheduleDefinition(
+            name=SCHEDULE,
+            job_name=JOB,
+            cron_schedule=config.schedule,
+            execution_timezone=config.timezone,
+            execution_fn=request,
+            default_status=dg.DefaultScheduleStatus.RUNNING,
+            description="Reports the ISO week that ended, and posts it to Discord.",
+        )
+    except dg.DagsterInvalidDefinitionError as error:
+        raise SettingsError(
+            f'agentops.toml: schedule: {config.schedule!r} is no cron expression; write it like "0 8 * * 1"'
+        ) from error
 
 
 def run_request(week: str) -> dg.RunRequest:

@@ -199,7 +199,7 @@ def _texts_and_tools(contents: tuple[Any, ...]) -> tuple[list[str], list[int]]:
         for part in content:
             kind = part["type"]
             if kind == "text":
-                if text is not None:
+                if text is not None or type(part["text"]) is not str:
                     raise _UnusualError
                 text = part["text"]
             elif kind == "toolCall":

@@ -77,13 +77,13 @@ _LOG_COLUMNS = {
 
 @dataclass(frozen=True, kw_only=True)
 class _RunTable:
-    """A table with runs. The measures of a job's rows change whenever one of the rows does."""
+    """A table with runs. Some of its `telling` columns change whenever a run is added, ends or is delivered."""
 
     name: str
     job_column: str
     content: str
     columns: tuple[str, ...]
-    measures: str
+    telling: tuple[str, ...]
     where: str
     entry_of: Callable[[Record, Mapping[str, Any]], Record]
 
@@ -159,7 +159,7 @@ def _projected_state(record: Record) -> dict[str, Any]:
 
 def _run_states(tables: Tables, table: _RunTable, *, sink: TableSink) -> list[tuple[str, str]]:
     try:
-        return tables.states(table.name, by=table.job_column, measures=table.measures, where=table.where)
+        return tables.states(table.name, by=table.job_column, of=table.telling, where=table.where)
     except sqlite3.DatabaseError:
         sink.refuse(f"{STATE_DATABASE}#{table.name}", 0, "corrupt_sqlite")
         return []
@@ -210,7 +210,7 @@ _RUN_TABLES = (
         job_column="job_id",
         content="entry_json",
         columns=tuple(_LOG_COLUMNS.values()),
-        measures="count(*), max(seq), total(ts)",
+        telling=("seq", "ts"),
         where="TRUE",
         entry_of=_log_entry,
     ),
@@ -219,7 +219,7 @@ _RUN_TABLES = (
         job_column="source_id",
         content="detail_json",
         columns=("source_id", "agent_id", "child_session_key", "started_at", "ended_at"),
-        measures="count(*), total(ended_at), total(last_event_at), total(length(detail_json))",
+        telling=("ended_at", "last_event_at", "detail_json"),
         where="runtime = 'cron' AND task_kind = 'automation_run' AND ended_at IS NOT NULL AND detail_json IS NOT NULL",
         entry_of=_task_entry,
     ),

@@ -8,7 +8,6 @@ Damage in one table or session does not keep the others from being read.
 """
 
 import io
-import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +22,7 @@ from agentops_pipelines.sources.openclaw.packed import plain_chunks, read_whole,
 from agentops_pipelines.sources.openclaw.places import Place
 from agentops_pipelines.sources.openclaw.rows import Sink
 from agentops_pipelines.sources.openclaw.sessions import KeyAttributes, add_earlier_session, read_session_tables
-from agentops_pipelines.sources.openclaw.sqlite import Copy, UnusableDatabaseError, open_copy, stamp_of
+from agentops_pipelines.sources.openclaw.sqlite import DAMAGE, Copy, UnusableDatabaseError, open_copy, stamp_of
 from agentops_pipelines.sources.openclaw.trajectories import SQL_FILTER, Trajectory
 from agentops_pipelines.sources.openclaw.transcripts import SKIP, Transcript
 
@@ -84,7 +83,7 @@ class _DatabaseReader:
             read_session_tables(
                 self._connection, tables=self._tables, sink=self._sink, agent_id=self._agent_id, item=self._item
             )
-        except sqlite3.DatabaseError:
+        except DAMAGE:
             self._sink.refuse(self._item, 0, "corrupt_sqlite")
         for extent in self._extents(_EVENTS):
             yield from self._read_events(extent)
@@ -99,7 +98,7 @@ class _DatabaseReader:
         generations = self._generations()
         try:
             found = self._connection.execute(f"SELECT session_id, max(seq) FROM {table} GROUP BY session_id").fetchall()
-        except sqlite3.DatabaseError:
+        except DAMAGE:
             self._sink.refuse(self._item, 0, "corrupt_sqlite")
             found = self._extents_one_by_one(table)
         return [
@@ -117,7 +116,7 @@ class _DatabaseReader:
             return {}
         try:
             return dict(self._connection.execute(f"SELECT session_id, generation FROM {_GENERATIONS}"))
-        except sqlite3.DatabaseError:
+        except DAMAGE:
             self._sink.refuse(f"{self._item}#{_GENERATIONS}", 0, "corrupt_sqlite")
             return {}
 
@@ -126,13 +125,13 @@ class _DatabaseReader:
         found: list[tuple[bytes, int]] = []
         try:
             names = self._connection.execute("SELECT session_id FROM session_windows").fetchall()
-        except sqlite3.DatabaseError:
+        except DAMAGE:
             return found
         for (session_id,) in names:
             try:
                 select = f"SELECT max(seq) FROM {table} WHERE session_id = CAST(? AS TEXT)"
                 ((last_seq,),) = self._connection.execute(select, (session_id,))
-            except sqlite3.DatabaseError:
+            except DAMAGE:
                 continue
             found.append((session_id, last_seq))
         return found
@@ -160,7 +159,7 @@ class _DatabaseReader:
                 if self._sink.is_full:
                     self._sink.read_up_to(item, seq, extent.generation)
                     yield from taken(self._sink)
-        except sqlite3.DatabaseError:
+        except DAMAGE:
             transcript.refuse(seq, "corrupt_sqlite")
         transcript.finish(is_from_beginning=after < 0, lines=1)
         self._sink.read_up_to(item, extent.last_seq, extent.generation)
@@ -190,13 +189,13 @@ class _DatabaseReader:
                 if known is not None and (known.reader, known.fingerprint) == (self._sink.reader, digest):
                     continue
                 select = f"SELECT CAST(archive_blob AS BLOB) FROM {table} WHERE rowid = ?"
-                ((blob,),) = self._connection.execute(select, (rowid,))
+                (blob,) = self._connection.execute(select, (rowid,)).fetchone() or (b"",)
                 yield from self._read_archive(blob or b"", session_id, item=item, is_plain=how == "identity")
                 if session_key:
                     attributes = KeyAttributes(key=session_key, entry={})
                     add_earlier_session(attributes, session_id, sink=self._sink, agent_id=self._agent_id)
                 self._sink.read_up_to(item, len(blob or b""), digest)
-        except sqlite3.DatabaseError:
+        except DAMAGE:
             self._sink.refuse(f"{self._item}#{table}", 0, "corrupt_sqlite")
 
     def _read_archive(self, blob: bytes, session_id: str, *, item: str, is_plain: bool) -> Iterator[Batch]:
@@ -229,7 +228,7 @@ class _DatabaseReader:
             ):
                 self._sink.bytes_read += len(event)
                 trajectory.add(event, seq, position=seq - 1)
-        except sqlite3.DatabaseError:
+        except DAMAGE:
             trajectory.refuse(seq, "corrupt_sqlite")
         open_run = trajectory.open_run
         position = extent.last_seq if open_run is None else open_run.position

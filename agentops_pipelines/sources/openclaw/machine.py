@@ -41,21 +41,24 @@ class TableSink(Sink):
 
     def __init__(self, *, source: str, host: str, reader: str, phrases: PollPhrases | None = None) -> None:
         super().__init__(source=source, host=host, reader=reader, phrases=phrases or PollPhrases(()))
-        self._rows: dict[RawTable, list[Row]] = {}
+        self._rows: dict[str, tuple[RawTable, list[Row]]] = {}  # by name: hashing a declaration for each row is slow
 
     def add(self, table: RawTable, row: Row) -> None:
         """Gather one row."""
-        self._rows.setdefault(table, []).append(row)
+        gathered = self._rows.get(table.name)
+        if gathered is None:
+            gathered = self._rows[table.name] = (table, [])
+        gathered[1].append(row)
 
     @property
     def is_full(self) -> bool:
         """Whether what is gathered is worth a transaction of its own."""
-        return super().is_full or any(len(rows) >= MAX_ROWS for rows in self._rows.values())
+        return super().is_full or any(len(rows) >= MAX_ROWS for _, rows in self._rows.values())
 
     def take(self) -> Batch | None:
         """What was gathered since the last `take`, or None when that is nothing."""
         batch = super().take()
-        tables: dict[RawTable, pl.DataFrame] = {table: table.frame(rows) for table, rows in self._rows.items()}
+        tables: dict[RawTable, pl.DataFrame] = {table: table.frame(rows) for table, rows in self._rows.values()}
         self._rows.clear()
         if not tables:
             return batch
@@ -137,12 +140,14 @@ class Tables:
             self._sink.bytes_read += sum(len(value) for value in record if isinstance(value, bytes))
             yield {name: _decoded(name, value) for name, value in zip(columns, record, strict=True)}
 
-    def states(self, table: str, *, by: str, measures: str, where: str = "TRUE") -> list[tuple[str, str]]:
-        """Each value of a column with what the measures of its rows are now: another text means other rows."""
-        select = f"SELECT {by}, {measures} FROM {table} WHERE {where} GROUP BY {by}"
+    def states(self, table: str, *, by: str, of: Sequence[str], where: str = "TRUE") -> list[tuple[str, str]]:
+        """Each value of a column with sums over the columns `of` of its rows: another text means other rows."""
+        present = [name for name in of if name in self._columns[table]]
+        sums = "".join(f", total({name}), total(length({name}))" for name in present)
+        select = f"SELECT {by}, count(*){sums} FROM {table} WHERE {where} GROUP BY {by}"
         return [
-            (key.decode("utf-8", "replace"), " ".join(map(_plain, measured)))
-            for key, *measured in self._connection.execute(select)
+            (key.decode("utf-8", "replace"), " ".join(map(str, summed)))
+            for key, *summed in self._connection.execute(select)
             if isinstance(key, bytes)
         ]
 
@@ -225,7 +230,3 @@ def _decoded(name: str, value: Any) -> Any:
     if not isinstance(value, bytes):
         return value
     return parse(value) if name.endswith("_json") else value.decode("utf-8", "replace")
-
-
-def _plain(value: object) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

@@ -3,7 +3,8 @@
 Belongs here: in which order the parts of a state directory are read, and what makes a reader another one. The quirks
 stand in the modules beside it: which files count (files), growing files (growing, fingerprints, lines), archives
 (packed), SQLite (sqlite, database), what a line says (transcripts, usage, marks, phrases, errors), session rows
-(sessions), runs (trajectories), and what goes into quarantine (problems).
+(sessions), runs (trajectories), cron jobs and their runs (cron), sub-agents (subagents), openclaw.json (configuration),
+and what goes into quarantine (problems).
 
 Nothing in a state directory is ever written, and no file is created in it. The reader works beside a running OpenClaw,
 on a read-only mount, and as another user that may read.
@@ -18,6 +19,8 @@ from pathlib import Path
 
 from agentops_pipelines.settings import StateDir
 from agentops_pipelines.sources.batches import Batch, Ledger
+from agentops_pipelines.sources.openclaw.configuration import read_configuration
+from agentops_pipelines.sources.openclaw.cron import read_cron
 from agentops_pipelines.sources.openclaw.database import read_database
 from agentops_pipelines.sources.openclaw.files import AgentFiles, StateFile, check_state_dir, list_agents
 from agentops_pipelines.sources.openclaw.fingerprints import Fingerprint
@@ -27,6 +30,7 @@ from agentops_pipelines.sources.openclaw.phrases import PollPhrases
 from agentops_pipelines.sources.openclaw.places import Place
 from agentops_pipelines.sources.openclaw.rows import Sink
 from agentops_pipelines.sources.openclaw.sessions import KeyAttributes, add_earlier_session, read_session_rows
+from agentops_pipelines.sources.openclaw.subagents import read_subagents
 from agentops_pipelines.sources.openclaw.trajectories import TrajectoryFile
 from agentops_pipelines.sources.openclaw.transcripts import Transcript
 
@@ -61,6 +65,8 @@ def _batches(state_dir: StateDir, *, ledger: Ledger, rules: ReadRules, scratch: 
     for agent in list_agents(state_dir, sink):
         yield from _agent_batches(agent, sink=sink, ledger=ledger, scratch=scratch, now=now)
     yield from taken(sink)
+    for read in (read_configuration, read_cron, read_subagents):
+        yield from read(state_dir, ledger=ledger, rules=rules, scratch=scratch)
 
 
 def _reader(rules: ReadRules) -> str:

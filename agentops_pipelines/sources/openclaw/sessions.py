@@ -60,7 +60,7 @@ def read_session_tables(
 ) -> None:
     """The rows of session_nodes, and every window (also of ids the key has left behind) with its key's attributes.
 
-    `tables` names the columns of each table. Raises sqlite3.DatabaseError when a table cannot be read.
+    `tables` names the columns of each table. Raises one of sqlite.DAMAGE when a table cannot be read.
     """
     entries: dict[str, Mapping[str, Any]] = {}
     if "session_nodes" in tables:

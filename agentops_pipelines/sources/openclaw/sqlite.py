@@ -16,6 +16,9 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+DAMAGE = (sqlite3.DatabaseError, UnicodeDecodeError)
+"""What reading a damaged database raises; the second where Python cannot decode SQLite's message about it."""
+
 ATTEMPTS = 4
 _PAUSE_SECONDS = 0.1
 _LOGS = ("-wal", "-journal")
@@ -93,12 +96,17 @@ def _stamp(path: str) -> str:
 
 def _tables(connection: sqlite3.Connection) -> dict[str, frozenset[str]]:
     try:
-        names = [name.decode() for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+        names = [
+            name.decode("utf-8", "replace")
+            for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
+        ]
         return {
-            name: frozenset(row[1].decode() for row in connection.execute(f"PRAGMA table_info({_quoted(name)})"))
+            name: frozenset(
+                row[1].decode("utf-8", "replace") for row in connection.execute(f"PRAGMA table_info({_quoted(name)})")
+            )
             for name in names
         }
-    except sqlite3.DatabaseError:
+    except DAMAGE:
         raise UnusableDatabaseError("corrupt_sqlite") from None
 
 
@@ -107,7 +115,7 @@ def _is_sound(connection: sqlite3.Connection) -> bool:
     connection.execute("PRAGMA ignore_check_constraints = ON")
     try:
         return connection.execute("PRAGMA quick_check(1)").fetchall() == [(b"ok",)]
-    except sqlite3.DatabaseError:
+    except DAMAGE:
         return False
 
 

@@ -50,7 +50,7 @@ _SILENT_TYPES = frozenset(
 _SILENT_ROLES = frozenset(
     ("toolResult", "tool", "bashExecution", "custom", "hookMessage", "branchSummary", "compactionSummary", "system")
 )
-_COLD_KINDS = frozenset(("header", "event", "identity", "active", "index", "fts"))
+_COLD_KINDS = ("header", "event", "identity", "active", "index", "fts")
 """Records of a cold archive (2026.9+), which wraps each event."""
 
 _SESSION_FILE = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
