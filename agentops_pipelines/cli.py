@@ -321,6 +321,8 @@ def _command() -> str:
     if shutil.which("agentops"):
         return "agentops"
     path = Path(sys.argv[0]).absolute()
+    if path.name != "agentops":
+        return "python -m agentops_pipelines"
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 

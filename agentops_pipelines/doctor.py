@@ -11,7 +11,6 @@ import os
 import platform
 import shutil
 import stat
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -24,7 +23,6 @@ import httpx
 from agentops_pipelines.settings import Settings, SettingsError, StateDir, load_settings
 from agentops_pipelines.sources.batches import Ledger, SourceError
 from agentops_pipelines.sources.litellm.client import ProxyClient, Refused
-from agentops_pipelines.sources.litellm.postgres import read_postgres
 from agentops_pipelines.sources.openclaw.files import DATABASE, SETTING, check_state_dir
 from agentops_pipelines.sources.schemas import LITELLM_KEYS
 from agentops_pipelines.warehouse import WarehouseError, read_published
@@ -138,14 +136,6 @@ def _sources(settings: Settings) -> Iterator[Finding]:
             "AGENTOPS_LITELLM_API_KEY.",
         )
         return
-    for host, number in Counter(state_dir.host for state_dir in settings.openclaw_state_dirs).items():
-        if number > 1:
-            yield Finding(
-                status="fail",
-                subject="OpenClaw",
-                detail=f"{number} state directories are all called {host!r}",
-                remedy="Name each in AGENTOPS_OPENCLAW_STATE_DIRS: pi=/mnt/pi/.openclaw:mac=/mnt/mac/.openclaw",
-            )
     for state_dir in settings.openclaw_state_dirs:
         yield _from_source(f"OpenClaw {state_dir.host}", lambda state_dir=state_dir: _state_dir(state_dir))
     if not settings.openclaw_state_dirs:
@@ -238,6 +228,8 @@ def _litellm(settings: Settings) -> str:
 
 def _litellm_database(settings: Settings) -> str:
     """Connects and reads the keys: between midnight and midnight there are no spend logs."""
+    from agentops_pipelines.sources.litellm.postgres import read_postgres  # its driver imports pandas: 0.9 s
+
     assert settings.litellm_database_url is not None
     midnight = datetime.now(UTC).replace(tzinfo=None, hour=0, minute=0, second=0, microsecond=0)
     batches = read_postgres(

@@ -266,7 +266,14 @@ def _default_config_path(home: Path) -> Path | None:
 
 def _state_dirs(parts: tuple[str, ...], env: Mapping[str, str]) -> tuple[StateDir, ...]:
     if parts:
-        return tuple(_state_dir(part) for part in parts)
+        found = tuple(_state_dir(part) for part in parts)
+        hosts = [state_dir.host for state_dir in found]
+        if len(set(hosts)) < len(hosts):
+            raise SettingsError(
+                f"AGENTOPS_OPENCLAW_STATE_DIRS={os.pathsep.join(parts)}: two directories have the same host "
+                f"({', '.join(sorted(set(hosts)))}). Give each its own name, as in laptop=/one{os.pathsep}server=/two"
+            )
+        return found
     if env.get("OPENCLAW_STATE_DIR"):
         return (_state_dir(env["OPENCLAW_STATE_DIR"]),)
     default = Path("~/.openclaw").expanduser()

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+# The Spark Connect client needs no Spark, but a helper of its package looks for one in a worker process and exits.
+os.environ.setdefault("SPARK_HOME", os.devnull)
+
 
 @pytest.fixture(autouse=True)
 def no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
 
 
-def turn(name: str, at: datetime = T, *, session_id: str = "s1", mark: str | None = None, **call: object) -> list:
+def turn(name: str, at: datetime = T, *, session_id: str = "s1", mark: str | None = None, **call: Any) -> list:
     """A user line and its answer a second later."""
     return [
         line(f"{name}-u", at, USER, session_id=session_id, mark=mark),
@@ -269,6 +270,7 @@ def test_heartbeats_and_wakes_inside_main_are_their_own_turns(tmp_path: Path) ->
             *turn("talk"),
             *turn("beat", T + MINUTE, mark="heartbeat_poll"),
             *turn("wake", T + 2 * MINUTE, mark="cron_wake"),
+            *turn("flush", T + 2.5 * MINUTE, mark="memory_flush"),
             line("p-u", T + 3 * MINUTE, USER, provenance_tool="heartbeat"),
             line("p-a", T + 3 * MINUTE + SECOND),
         ],
@@ -278,9 +280,10 @@ def test_heartbeats_and_wakes_inside_main_are_their_own_turns(tmp_path: Path) ->
         ("main", "key"),
         ("heartbeat", "mark"),
         ("system_event", "mark"),
+        ("maintenance", "mark"),
         ("heartbeat", "provenance"),
     ]
-    assert len({call["turn_id"] for call in found}) == 4
+    assert len({call["turn_id"] for call in found}) == 5
 
 
 def run(run_id: str, at: datetime, **changes: object) -> dict:

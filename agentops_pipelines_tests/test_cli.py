@@ -5,17 +5,20 @@ import io
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import click
 import dagster as dg
 import pytest
 from click.testing import CliRunner, Result
 
 from agentops_pipelines.cli import main
+from agentops_pipelines.settings import Config, Thresholds, _Environment
 from agentops_pipelines.warehouse import Warehouse
 from agentops_pipelines.weeks import last_complete_week
 from agentops_pipelines_tests.discord_server import DiscordServer, Does, discord
@@ -150,6 +153,19 @@ def test_a_mistake_of_the_program_is_one_line_and_a_traceback_only_on_request(
     monkeypatch.setenv("AGENTOPS_DEBUG", "1")
     with pytest.raises(ZeroDivisionError):
         agentops("sql", "SELECT 1")
+
+
+def test_the_readme_names_every_command_option_variable_and_setting() -> None:
+    readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    for name, command in main.commands.items():
+        assert f"`agentops {name}" in readme
+        for parameter in command.params:
+            if isinstance(parameter, click.Option) and parameter.name != "help":
+                assert parameter.opts[0] in readme, f"{name} {parameter.opts[0]}"
+    for name in _Environment.model_fields:
+        assert f"`AGENTOPS_{name.upper()}`" in readme
+    for name in (*Config.model_fields, *Thresholds.model_fields):
+        assert re.search(rf"^\[*{name}\b", readme, re.MULTILINE), f"agentops.toml: {name}"
 
 
 # --- run and report

@@ -210,7 +210,8 @@ def test_a_source_that_is_not_configured_is_skipped_and_its_check_says_so(state_
     result = run(dg.AssetSelection.groups("raw_litellm"))
     loaded = check(result, "source_loaded", "litellm_spend_logs")
     assert loaded.passed
-    assert loaded.description == "not configured: neither AGENTOPS_LITELLM_DATABASE_URL nor AGENTOPS_LITELLM_BASE_URL is set"
+    neither = "neither AGENTOPS_LITELLM_DATABASE_URL nor AGENTOPS_LITELLM_BASE_URL is set"
+    assert loaded.description == f"not configured: {neither}"
     assert loaded.metadata["status"].value == "not configured"
 
 

@@ -7,6 +7,7 @@ import stat
 import time
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -40,7 +41,7 @@ def query(warehouse: Warehouse, sql: str) -> list[tuple]:
         return writer.con.execute(sql).fetchall()
 
 
-def lines(*ids: str, **changes: object) -> Batch:
+def lines(*ids: str, **changes: Any) -> Batch:
     return Batch(
         tables={OPENCLAW_LINES: frame(OPENCLAW_LINES, [line(i, NOON, **changes) for i in ids])}, ledger=[ENTRY]
     )
@@ -86,7 +87,7 @@ def test_the_ledger_comes_back_as_it_went_in(tmp_path: Path) -> None:
         assert writer.ledger("litellm").entries == {}
 
 
-def key(**changes: object) -> Batch:
+def key(**changes: Any) -> Batch:
     return Batch(tables={LITELLM_KEYS: frame(LITELLM_KEYS, [{"key_hash": "k", "spend_usd": 1.0, **changes}])})
 
 

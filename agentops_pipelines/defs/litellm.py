@@ -17,7 +17,6 @@ from agentops_pipelines.defs.ingest import (
 from agentops_pipelines.settings import Settings, load_settings
 from agentops_pipelines.sources.batches import Batch, Ledger, SourceError
 from agentops_pipelines.sources.litellm.api import read_api, read_configuration
-from agentops_pipelines.sources.litellm.postgres import read_postgres
 
 SOURCE = "litellm"
 
@@ -57,6 +56,8 @@ def proxy_parts(settings: Settings, *, now: datetime) -> list[Part]:
 
 
 def _from_database(settings: Settings, ledger: Ledger, *, now: datetime) -> Iterable[Batch]:
+    from agentops_pipelines.sources.litellm.postgres import read_postgres  # its driver imports pandas: 0.9 s
+
     assert settings.litellm_database_url is not None
     return read_postgres(
         database_url=settings.litellm_database_url.get_secret_value(),

@@ -1,6 +1,5 @@
 """The OpenClaw ingest: one multi-asset for all raw.openclaw_* tables, each state directory loaded on its own."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -32,17 +31,13 @@ def openclaw() -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
 
 
 def state_dir_parts(settings: Settings) -> list[Part]:
-    """The configured state directories. A host that has several is told apart by their paths."""
-    hosts = Counter(state_dir.host for state_dir in settings.openclaw_state_dirs)
+    """The configured state directories, each a part of its own."""
     rules = ReadRules(empty_poll_phrases=tuple(settings.config.empty_poll_phrases))
-    return [
-        _part(state_dir, rules, scope=state_dir.host if hosts[state_dir.host] == 1 else str(state_dir.path))
-        for state_dir in settings.openclaw_state_dirs
-    ]
+    return [_part(state_dir, rules) for state_dir in settings.openclaw_state_dirs]
 
 
-def _part(state_dir: StateDir, rules: ReadRules, *, scope: str) -> Part:
+def _part(state_dir: StateDir, rules: ReadRules) -> Part:
     def read(ledger: Ledger, scratch: Path) -> Iterable[Batch]:
         return read_state_dir(state_dir, ledger=ledger, rules=rules, scratch=scratch)
 
-    return Part(scope=scope, read=read)
+    return Part(scope=state_dir.host, read=read)

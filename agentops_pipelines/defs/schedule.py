@@ -25,9 +25,10 @@ weekly_report = dg.define_asset_job(
 
 
 def monday_report(config: Config) -> dg.ScheduleDefinition:
-    """The schedule in the configured zone. Raises SettingsError when its cron expression is none. It posts only where AGENTOPS_DISCORD_WEBHOOK_URL is set.
+    """The schedule in the configured zone. Raises SettingsError when its cron expression is none.
 
-    Of several missed ticks Dagster evaluates the newest only, and the run key lets a week run once.
+    It posts only where AGENTOPS_DISCORD_WEBHOOK_URL is set. Of several missed ticks Dagster evaluates the newest only,
+    and the run key lets a week run once.
     """
 
     def request(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:

@@ -106,7 +106,7 @@ OPENCLAW_LINES = RawTable(
         agent_id text agent, from the directory
         session_id text session, from the transcript's header line (else the file name's stem)
         line_id text id of the line; '#<position>' where a line has none
-        position count byte offset in the file, or seq in SQLite: orders the lines of a session
+        position count index of the line in the transcript, from 0: orders the lines of a session
         parent_line_id text id of the line before it in the tree
         kind text user, assistant, compaction or reset
         written_at time when OpenClaw wrote the line (line timestamp)

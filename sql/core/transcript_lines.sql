@@ -9,7 +9,7 @@
 --   agent_id  agent
 --   session_id  session the line belongs to
 --   line_id  id of the line in its session
---   position  byte offset or seq: order within the session
+--   position  index of the line in its transcript: order within the session
 --   kind  user, assistant, compaction or reset
 --   turn_id  agent_id/session_id/line_id of the line that opened the turn
 --   written_at  when OpenClaw wrote the line (UTC)

@@ -105,6 +105,7 @@ typed AS (
       WHEN NOT n.is_mixed THEN CAST(NULL AS STRING)
       WHEN n.mark = 'heartbeat_poll' THEN 'heartbeat'
       WHEN n.mark IN ('cron_wake', 'session_event') THEN 'system_event'
+      WHEN n.mark = 'memory_flush' THEN 'maintenance'
     END AS mark_type,
     CASE n.first_mark
       WHEN 'cron' THEN 'cron'

@@ -10,7 +10,6 @@ log changed is read as a whole; its rows have the same keys as before.
 Damage in one table, or in the runs of one job, does not keep the others from being read.
 """
 
-import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +19,7 @@ from agentops_pipelines.sources.openclaw.cronrows import add_job, add_run
 from agentops_pipelines.sources.openclaw.growing import taken
 from agentops_pipelines.sources.openclaw.machine import STATE_DATABASE, Reading, Record, Tables, TableSink
 from agentops_pipelines.sources.openclaw.phrases import PollPhrases
+from agentops_pipelines.sources.openclaw.sqlite import DAMAGE
 from agentops_pipelines.sources.openclaw.values import mapping
 
 PART = "cron"
@@ -117,7 +117,7 @@ def _read_job_rows(tables: Tables, *, sink: TableSink) -> int:
             job = {**_projected_job(record), **mapping(content)}
             state = {**_projected_state(record), **mapping(job.get("state")), **mapping(record.get("state_json"))}
             add_job(job, state, sink=sink, item=item, position=number)
-    except sqlite3.DatabaseError:
+    except DAMAGE:
         sink.refuse(item, number, "corrupt_sqlite")
     return number
 
@@ -160,7 +160,7 @@ def _projected_state(record: Record) -> dict[str, Any]:
 def _run_states(tables: Tables, table: _RunTable, *, sink: TableSink) -> list[tuple[str, str]]:
     try:
         return tables.states(table.name, by=table.job_column, of=table.telling, where=table.where)
-    except sqlite3.DatabaseError:
+    except DAMAGE:
         sink.refuse(f"{STATE_DATABASE}#{table.name}", 0, "corrupt_sqlite")
         return []
 
@@ -178,7 +178,7 @@ def _read_run_rows(
                 sink.refuse(item, number, "broken_json" if content is None else "wrong_type")
             entry = table.entry_of(record, mapping(content))
             add_run(entry, sink=sink, item=item, position=number, job_id=job_id, phrases=phrases)
-    except sqlite3.DatabaseError:
+    except DAMAGE:
         sink.refuse(item, number, "corrupt_sqlite")
     return number
 

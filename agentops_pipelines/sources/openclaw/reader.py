@@ -2,9 +2,9 @@
 
 Belongs here: in which order the parts of a state directory are read, and what makes a reader another one. The quirks
 stand in the modules beside it: which files count (files), growing files (growing, fingerprints, lines), archives
-(packed), SQLite (sqlite, database), what a line says (transcripts, usage, marks, phrases, errors), session rows
-(sessions), runs (trajectories), cron jobs and their runs (cron), sub-agents (subagents), openclaw.json (configuration),
-and what goes into quarantine (problems).
+(packed), SQLite (sqlite, database), what a line says (transcripts, calls, usage, marks, phrases, errors, keys), how
+lines become checked columns (linerows, columns), session rows (sessions), runs (trajectories), cron jobs and their runs
+(cron), sub-agents (subagents), openclaw.json (configuration), and what goes into quarantine (problems).
 
 Nothing in a state directory is ever written, and no file is created in it. The reader works beside a running OpenClaw,
 on a read-only mount, and as another user that may read.

@@ -7,7 +7,6 @@ Ledger items: the file, and `<database>#subagents` (its stamp; position is the n
 short-lived: a changed one is read as a whole.
 """
 
-import sqlite3
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -30,6 +29,7 @@ from agentops_pipelines.sources.openclaw.machine import (
     state_file,
     time_of,
 )
+from agentops_pipelines.sources.openclaw.sqlite import DAMAGE
 from agentops_pipelines.sources.openclaw.values import BadValue, mapping, short_text, word
 from agentops_pipelines.sources.schemas import OPENCLAW_SUBAGENT_RUNS
 
@@ -98,7 +98,7 @@ def _read_table(tables: Tables, *, sink: TableSink) -> Reading:
             _add({**projected, **mapping(payload)}, run_id=record.get("run_id"), sink=sink, item=item, position=number)
             if sink.is_full:
                 yield from taken(sink)
-    except sqlite3.DatabaseError:
+    except DAMAGE:
         sink.refuse(item, number, "corrupt_sqlite")
     return number
 
