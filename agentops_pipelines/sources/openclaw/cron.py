@@ -7,7 +7,6 @@ no job: what a migration leaves behind is out of date. What a job or an entry me
 Ledger items: each file; `<database>#cron`; see crontables for those of its runs.
 """
 
-import hashlib
 import re
 import time
 from collections.abc import Iterator
@@ -50,8 +49,7 @@ def read_cron(state_dir: StateDir, *, ledger: Ledger, rules: "ReadRules", scratc
     Jobs are yielded all together whenever their store changed. Nothing is read, and nothing yielded, when nothing did.
     """
     phrases = PollPhrases(rules.empty_poll_phrases)
-    digest = hashlib.blake2b("\0".join(rules.empty_poll_phrases).encode("utf-8", "replace"), digest_size=4)
-    sink = TableSink(source=ledger.source, host=state_dir.host, reader=f"{READER}:{digest.hexdigest()}")
+    sink = TableSink(source=ledger.source, host=state_dir.host, reader=rules.version_of(READER))
     read = partial(read_tables, sink=sink, ledger=ledger, phrases=phrases)
     jobs = yield from read_state_database(state_dir, part=PART, read=read, sink=sink, ledger=ledger, scratch=scratch)
     if jobs == 0:

@@ -44,6 +44,11 @@ class ReadRules:
 
     empty_poll_phrases: tuple[str, ...]
 
+    def version_of(self, reader: str) -> str:
+        """The version of a reader under these rules, as the ledger keeps it."""
+        digest = hashlib.blake2b("\0".join(self.empty_poll_phrases).encode("utf-8", "replace"), digest_size=4)
+        return f"{reader}:{digest.hexdigest()}"
+
 
 def read_state_dir(state_dir: StateDir, *, ledger: Ledger, rules: ReadRules, scratch: Path) -> Iterator[Batch]:
     """What the state directory holds that the ledger does not know of, in batches to be committed one by one.
@@ -60,18 +65,13 @@ def read_state_dir(state_dir: StateDir, *, ledger: Ledger, rules: ReadRules, scr
 
 def _batches(state_dir: StateDir, *, ledger: Ledger, rules: ReadRules, scratch: Path) -> Iterator[Batch]:
     phrases = PollPhrases(rules.empty_poll_phrases)
-    sink = Sink(source=ledger.source, host=state_dir.host, reader=_reader(rules), phrases=phrases)
+    sink = Sink(source=ledger.source, host=state_dir.host, reader=rules.version_of(READER), phrases=phrases)
     now = time.time()
     for agent in list_agents(state_dir, sink):
         yield from _agent_batches(agent, sink=sink, ledger=ledger, scratch=scratch, now=now)
     yield from taken(sink)
     for read in (read_configuration, read_cron, read_subagents):
         yield from read(state_dir, ledger=ledger, rules=rules, scratch=scratch)
-
-
-def _reader(rules: ReadRules) -> str:
-    digest = hashlib.blake2b("\0".join(rules.empty_poll_phrases).encode("utf-8", "replace"), digest_size=4)
-    return f"{READER}:{digest.hexdigest()}"
 
 
 def _agent_batches(agent: AgentFiles, *, sink: Sink, ledger: Ledger, scratch: Path, now: float) -> Iterator[Batch]:
