@@ -28,6 +28,7 @@
 --   trigger  human or autonomous
 --   job_id  cron job
 --   job_name  cron job or webhook task name
+--   requested_tier  tier of the model group asked for, by the configured map; NULL when it is in none
 --   model_group_requested  model group asked for
 --   model_group_served  model group that served
 --   provider  provider that served, else the one configured in OpenClaw
@@ -156,7 +157,7 @@ SELECT
   y.call_id, y.source, y.match_rule, y.request_id, y.litellm_call_id, y.line_id, y.host, y.agent_id, y.lane,
   y.session_key, y.session_id, y.turn_id, y.started_at, y.ended_at, y.first_token_at, y.local_date, y.local_week,
   y.session_type, y.type_evidence, y.category, y.trigger, y.job_id, y.job_name,
-  y.model_group_requested, y.model_group_served, y.provider, y.model, y.deployment_id, y.is_fallback, y.attempted_retries,
+  i.tier AS requested_tier, y.model_group_requested, y.model_group_served, y.provider, y.model, y.deployment_id, y.is_fallback, y.attempted_retries,
   y.key_alias, y.key_hash, y.team_id, y.end_user, y.is_request,
   y.input_tokens, y.cache_read_tokens, y.cache_write_tokens, y.cache_write_1h_tokens, y.output_tokens, y.reasoning_tokens,
   y.input_tokens + y.cache_read_tokens + y.cache_write_tokens + y.output_tokens AS total_tokens,
@@ -176,3 +177,4 @@ SELECT
   y.status, y.error_kind, y.ticket_key, y.method, y.pipeline, y.step
 FROM priced y
 CROSS JOIN conf.run r
+LEFT JOIN conf.tiers i ON i.model = y.model_group_requested
