@@ -10,7 +10,8 @@ be given as `<NAME>_FILE`, the path of a file that holds it.
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
@@ -55,6 +56,10 @@ class DatedAlias(_Strict):
 
     priced_as: str
     since: date = date(2000, 1, 1)
+
+
+def _repeated(names: Iterable[str]) -> list[str]:
+    return [name for name, times in Counter(names).items() if times > 1]
 
 
 def _alias_list(value: Any) -> Any:
@@ -116,6 +121,14 @@ class Config(_Strict):
         except (KeyError, ValueError, OSError) as error:
             raise ValueError(f"unknown time zone {name!r}; write it like Europe/Berlin") from error
         return name
+
+    @field_validator("tiers")
+    @classmethod
+    def _each_model_once(cls, tiers: dict[str, list[str]]) -> dict[str, list[str]]:
+        # core.calls looks a call's tier up by the model's name: two answers would make two calls of it
+        if twice := _repeated(model for models in tiers.values() for model in models):
+            raise ValueError(f"{twice[0]!r} stands there twice; a model belongs to one tier")
+        return tiers
 
     @property
     def zone(self) -> ZoneInfo:
@@ -267,11 +280,10 @@ def _default_config_path(home: Path) -> Path | None:
 def _state_dirs(parts: tuple[str, ...], env: Mapping[str, str]) -> tuple[StateDir, ...]:
     if parts:
         found = tuple(_state_dir(part) for part in parts)
-        hosts = [state_dir.host for state_dir in found]
-        if len(set(hosts)) < len(hosts):
+        if twice := _repeated(state_dir.host for state_dir in found):
             raise SettingsError(
                 f"AGENTOPS_OPENCLAW_STATE_DIRS={os.pathsep.join(parts)}: two directories have the same host "
-                f"({', '.join(sorted(set(hosts)))}). Give each its own name, as in laptop=/one{os.pathsep}server=/two"
+                f"({', '.join(twice)}). Give each its own name, as in laptop=/one{os.pathsep}server=/two"
             )
         return found
     if env.get("OPENCLAW_STATE_DIR"):

@@ -23,6 +23,7 @@ def test_state_dirs_may_name_their_host(home: Path) -> None:
     ("variables", "message"),
     [
         ({"AGENTOPS_OPENCLAW_STATE_DIRS": "/one:/two"}, "same host .* Give each its own name"),
+        ({"AGENTOPS_OPENCLAW_STATE_DIRS": "laptop=/one:/two:local=/three"}, r"same host \(local\)"),
         ({"AGENTOPS_SINCE": "banana"}, "AGENTOPS_SINCE"),
         ({"AGENTOPS_CONFIG": "/nowhere/agentops.toml"}, "AGENTOPS_CONFIG=/nowhere.*Create the file"),
         ({"AGENTOPS_LITELLM_API_KEY_FILE": "/nowhere/key"}, "AGENTOPS_LITELLM_API_KEY_FILE=/nowhere/key"),
@@ -38,6 +39,8 @@ def test_a_setting_that_cannot_be_used_is_named(home: Path, variables: dict[str,
     [
         ('timezone = "Mars"', "unknown time zone"),
         ("colour = 1", "colour"),
+        ('[tiers]\nheavy = ["a", "b"]\nlight = ["a"]', "tiers: .*'a' stands there twice"),
+        ('[tiers]\nheavy = ["a", "a"]', "tiers: .*'a' stands there twice"),
         ("timezone = ", "not valid TOML"),
     ],
 )
