@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
-import vl_convert
 
 from agentops_pipelines.dagster_home import prepare_dagster_home
 from agentops_pipelines.definitions import defs
 from agentops_pipelines.defs import report, tables
 from agentops_pipelines.defs.ingest import SOURCE_LOADED
 from agentops_pipelines.defs.schedule import JOB, WINDOW_TAG
-from agentops_pipelines.report import chart
+from agentops_pipelines.report.chart import start_engine
 from agentops_pipelines.report.files import ReportFiles
 from agentops_pipelines.settings import Settings
 
@@ -46,7 +45,7 @@ class RunOutcome:
 
 def run_weekly_report(settings: Settings, *, window_id: str, post: bool) -> RunOutcome:
     """Run the job for one window. Whatever a step raises is in the outcome and in the run's event log."""
-    threading.Thread(target=_start_chart_engine).start()
+    threading.Thread(target=start_engine).start()  # on the other core: the report finds it running
     folder = prepare_dagster_home(settings.home)
     job = defs().resolve_job_def(JOB)
     with dg.DagsterInstance.from_config(str(folder)) as instance:
@@ -61,11 +60,6 @@ def run_weekly_report(settings: Settings, *, window_id: str, post: bool) -> RunO
             tags={WINDOW_TAG: window_id, ".dagster/repository": f"__repository__@{LOCATION}"},
         )
     return _outcome(result)
-
-
-def _start_chart_engine() -> None:
-    """The engine that draws charts takes a second to start: on the other core, so that the report finds it running."""
-    vl_convert.vegalite_to_svg({"mark": "point"}, vl_version=chart._VEGA_LITE, allowed_base_urls=[])
 
 
 def _outcome(result: dg.ExecuteInProcessResult) -> RunOutcome:

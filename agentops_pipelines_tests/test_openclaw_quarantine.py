@@ -195,7 +195,7 @@ def _strange_lines(draw: st.DrawFn) -> Line:
     return _with_one_value_replaced(draw, draw(st.sampled_from(_WHOLE)))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(strange=st.lists(_strange_lines(), min_size=1, max_size=8))
 def test_whatever_value_stands_anywhere_the_lines_around_it_load(
     tmp_path_factory: pytest.TempPathFactory, strange: list[Line]

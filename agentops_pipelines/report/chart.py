@@ -50,6 +50,11 @@ def chart_png(report: Report) -> bytes:
     return vl_convert.vegalite_to_png(spec, vl_version=_VEGA_LITE, scale=1, allowed_base_urls=[])
 
 
+def start_engine() -> None:
+    """Start the engine that draws, which takes a second: a caller with another core at hand need not wait for it."""
+    vl_convert.vegalite_to_svg({"mark": "point"}, vl_version=_VEGA_LITE, allowed_base_urls=[])
+
+
 def chart_svg(report: Report, *, narrow: bool = False) -> str:
     """The chart as inline SVG without a background; its text takes the colour of the text around it.
 

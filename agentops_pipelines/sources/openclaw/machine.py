@@ -122,7 +122,7 @@ def changed_content(file: StateFile, *, sink: Sink, ledger: Ledger) -> bytes | N
 
 
 class Tables:
-    """The tables of a state database's copy. Its methods raise sqlite3.DatabaseError when one cannot be read."""
+    """The tables of a state database's copy. Its methods raise one of sqlite.DAMAGE when one cannot be read."""
 
     def __init__(self, copy: Copy, *, sink: Sink) -> None:
         self._connection = copy.connection
