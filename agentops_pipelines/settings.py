@@ -73,6 +73,8 @@ class Thresholds(_Strict):
     unknown_tokens: float = 0.01
     unpriced_tokens: float = 0.05
     unmatched_calls: float = 0.25
+    lost_requests: float = 0.01
+    estimate_off: float = 0.25
     stale_hours: float = 26.0
 
 

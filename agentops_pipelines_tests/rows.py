@@ -7,6 +7,7 @@ import polars as pl
 
 from agentops_pipelines.sources.batches import Batch
 from agentops_pipelines.sources.schemas import (
+    LITELLM_DAILY,
     LITELLM_SPEND_LOGS,
     OPENCLAW_LINES,
     OPENCLAW_RUNS,
@@ -88,6 +89,7 @@ def batch(
     sessions: Sequence[Row] = (),
     runs: Sequence[Row] = (),
     requests: Sequence[Row] = (),
+    daily: Sequence[Row] = (),
 ) -> Batch:
     """All rows of a small world as one batch."""
     return Batch(
@@ -97,5 +99,6 @@ def batch(
             OPENCLAW_SESSIONS: frame(OPENCLAW_SESSIONS, sessions),
             OPENCLAW_RUNS: frame(OPENCLAW_RUNS, runs),
             LITELLM_SPEND_LOGS: frame(LITELLM_SPEND_LOGS, requests),
+            LITELLM_DAILY: frame(LITELLM_DAILY, daily),
         }
     )

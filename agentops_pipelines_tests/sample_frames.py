@@ -11,6 +11,7 @@ import polars as pl
 
 from agentops_pipelines.sources.batches import Batch
 from agentops_pipelines.sources.schemas import (
+    LITELLM_DAILY,
     LITELLM_DEPLOYMENTS,
     LITELLM_KEYS,
     LITELLM_ROUTES,
@@ -380,6 +381,7 @@ class _World:
             {"is_attempt": True, "attempted_retries": 1},
             {"is_client_disconnect": True},
             {"is_response_cache_hit": True, "spend_usd": 0.0},
+            {"input_price": 0.0, "output_price": 0.0, "model_group": "credits", "spend_usd": 0.002},
             {"model": "unknown-model", "provider": "unknown", "model_group": "unknown-model", "status": "failure"},
             {
                 "call_type": "aembedding",
@@ -458,6 +460,25 @@ class _World:
                     is_blocked=number == 2,
                     created_at=FIRST_DAY,
                     last_active_at=observed,
+                )
+
+    def counters(self) -> None:
+        """LiteLLM's daily counters: of one key more than was logged, of another nothing."""
+        for day in range(DAYS):
+            for number, (_, agent) in enumerate(AGENTS[:2]):
+                self.add(
+                    LITELLM_DAILY,
+                    usage_date=FIRST_DAY.replace(hour=0, minute=0) + timedelta(days=day),
+                    key_hash=f"hash-{agent}",
+                    key_alias=agent if number else None,
+                    requests=20 + day,
+                    ok_requests=18 + day,
+                    failed_requests=2,
+                    prompt_tokens=4_000_000,
+                    cache_read_tokens=9_000,
+                    cache_write_tokens=300,
+                    output_tokens=7_000,
+                    spend_usd=1.25,
                 )
 
     def jobs(self) -> None:
@@ -562,6 +583,7 @@ def frames() -> dict[RawTable, pl.DataFrame]:
     world.twins()
     world.gateway_only()
     world.dimensions()
+    world.counters()
     world.jobs()
     world.bare()
     return {table: _frame(table, rows) for table, rows in world.rows.items()}

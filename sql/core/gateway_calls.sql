@@ -29,6 +29,7 @@
 --   key_alias  alias of the virtual key
 --   team_id  team of the key
 --   end_user  end user sent with the request
+--   user_agent  client software
 --   category  category the client sent along
 --   ticket_key  ticket the client sent along
 --   method  method the client sent along
@@ -66,6 +67,7 @@ SELECT
   s.key_alias,
   s.team_id,
   s.end_user,
+  s.user_agent,
   s.category,
   s.ticket_key,
   s.method,
