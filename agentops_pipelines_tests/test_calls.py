@@ -286,6 +286,48 @@ def test_heartbeats_and_wakes_inside_main_are_their_own_turns(tmp_path: Path) ->
     assert len({call["turn_id"] for call in found}) == 5
 
 
+def test_a_wake_belongs_to_no_job_of_another_turn_in_the_same_session(tmp_path: Path) -> None:
+    """Main sessions, with and without a key, that a job or a webhook happened to open; a job's own session keeps its.
+
+    The job that opened the first one ran in a session that people talk in (sessionTarget current, or session:<id>).
+    """
+    job, hook = {"mark_id": "j1", "mark_name": "standup"}, {"mark_id": "w1", "mark_name": "mail"}
+
+    def opened(session_id: str, mark: str, names: dict, at: datetime) -> list:
+        first = line(f"{session_id}-u", at, USER, session_id=session_id, mark=mark, **names)
+        answer = line(f"{session_id}-a", at + SECOND, session_id=session_id)
+        return [first, answer, *turn(f"{session_id}-w", at + MINUTE, session_id=session_id, mark="session_event")]
+
+    found = calls(
+        tmp_path,
+        lines=[
+            *opened("m", "cron", job, T),
+            *opened("n", "cron", job, T + 2 * MINUTE),
+            *opened("h", "webhook", hook, T + 4 * MINUTE),
+            *opened("c", "cron", job, T + 6 * MINUTE),
+            *opened("w", "webhook", hook, T + 8 * MINUTE),
+        ],
+        sessions=[
+            session("m", "agent:alec:main"),
+            session("h", "agent:alec:main"),
+            session("c", "agent:alec:cron:j2"),
+            session("w", "agent:alec:hook:w1"),
+        ],
+    )
+    assert [(call["line_id"], call["session_type"], call["job_id"], call["job_name"]) for call in found] == [
+        ("m-a", "cron", "j1", "standup"),
+        ("m-w-a", "system_event", None, None),
+        ("n-a", "cron", "j1", "standup"),
+        ("n-w-a", "system_event", None, None),
+        ("h-a", "webhook", None, "mail"),
+        ("h-w-a", "system_event", None, None),
+        ("c-a", "cron", "j2", "standup"),
+        ("c-w-a", "cron", "j2", "standup"),
+        ("w-a", "webhook", None, "mail"),
+        ("w-w-a", "webhook", None, "mail"),
+    ]
+
+
 def run(run_id: str, at: datetime, **changes: object) -> dict:
     return {"host": "local", "agent_id": "alec", "session_id": "s1", "run_id": run_id, "started_at": at, **changes}
 
