@@ -199,6 +199,24 @@ def test_one_session_seen_on_two_hosts_counts_once(tmp_path: Path) -> None:
     assert len(found) == 1
 
 
+def test_a_call_recovered_from_a_trajectory_counts_while_no_transcript_holds_it(tmp_path: Path) -> None:
+    """r1 has its transcript line too (in another file name's session); r2 is known by the trajectory alone.
+
+    A restarted proxy gave r3's id before: the line of that other call, at another time, does not stand for r3.
+    """
+    found = calls(
+        tmp_path,
+        lines=[
+            *turn("t", response_id="r1"),
+            line("x1", T + SECOND, session_id="s2", response_id="r1", origin="trajectory"),
+            line("x2", T + MINUTE, session_id="s2", response_id="r2", origin="trajectory"),
+            line("x3", T + 2 * MINUTE, session_id="s2", response_id="r3", origin="trajectory"),
+            line("x4", T + 3 * MINUTE, session_id="s2", response_id="r3"),
+        ],
+    )
+    assert [call["line_id"] for call in found] == ["t-a", "x2", "x3", "x4"]
+
+
 def test_the_same_line_id_in_two_sessions_is_two_calls_when_the_content_differs(tmp_path: Path) -> None:
     found = calls(
         tmp_path, lines=[line("8950f4fa", T), line("8950f4fa", T + SECOND, session_id="s2", output_tokens=11)]
