@@ -227,35 +227,50 @@ def test_the_same_line_id_in_two_sessions_is_two_calls_when_the_content_differs(
 # --- classification
 
 
-@pytest.mark.parametrize(
-    ("session_key", "session_type", "trigger"),
-    [
-        ("agent:alec:main", "main", "human"),
-        ("agent:alec:main:heartbeat", "heartbeat", "autonomous"),
-        ("agent:alec:cron:8f0e", "cron", "autonomous"),
-        ("agent:alec:cron:8f0e:run:5b1c-77", "cron", "autonomous"),
-        ("agent:alec:cron:8f0e:run:1795528608693", "system_event", "autonomous"),
-        ("agent:alec:subagent:77-1", "subagent", "autonomous"),
-        ("agent:alec:subagent:77-1:subagent:77-2", "subagent", "autonomous"),
-        ("agent:alec:hook:77-1", "webhook", "autonomous"),
-        ("agent:alec:telegram:group:~12345678:topic:~87654321", "channel", "human"),
-        ("agent:alec:whatsapp:direct:~12345678", "dm", "human"),
-        ("agent:alec:whatsapp:work:direct:~12345678", "dm", "human"),
-        ("agent:alec:direct:~12345678", "dm", "human"),
-        ("agent:alec:acp:77-1", "acp", "autonomous"),
-        ("agent:alec:temp:slug-generator", "maintenance", "autonomous"),
-        ("agent:alec:openai:77-1", "api", "autonomous"),
-        ("agent:alec:fad-31", "named", "human"),
-        ("global", "unknown", "autonomous"),
-    ],
-)
-def test_session_keys_say_what_a_session_is(tmp_path: Path, session_key: str, session_type: str, trigger: str) -> None:
-    (call,) = calls(tmp_path, lines=turn("t"), sessions=[session("s1", session_key)])
-    assert (call["session_type"], call["trigger"], call["type_evidence"]) == (
-        session_type,
-        trigger,
-        "none" if session_type == "unknown" else "key",
+KEYS = {
+    "agent:alec:main": ("main", "human"),
+    "agent:alec:main:heartbeat": ("heartbeat", "autonomous"),
+    "agent:alec:cron:8f0e": ("cron", "autonomous"),
+    "agent:alec:cron:8f0e:run:5b1c-77": ("cron", "autonomous"),
+    "agent:alec:cron:8f0e:run:1795528608693": ("system_event", "autonomous"),
+    "agent:alec:subagent:77-1": ("subagent", "autonomous"),
+    "agent:alec:subagent:77-1:subagent:77-2": ("subagent", "autonomous"),
+    "agent:alec:hook:77-1": ("webhook", "autonomous"),
+    "agent:alec:hook:mail:7": ("webhook", "autonomous"),
+    "agent:alec:telegram:group:~12345678:topic:~87654321": ("channel", "human"),
+    "agent:alec:slack:channel:~12345678:thread:~87654321": ("channel", "human"),
+    "agent:alec:matrix:room:~12345678": ("channel", "human"),
+    "agent:alec:whatsapp:direct:~12345678": ("dm", "human"),
+    "agent:alec:whatsapp:work:direct:~12345678": ("dm", "human"),
+    "agent:alec:direct:~12345678": ("dm", "human"),
+    "agent:alec:acp:77-1": ("acp", "autonomous"),
+    "agent:alec:temp:slug-generator": ("maintenance", "autonomous"),
+    "agent:alec:openai:77-1": ("api", "autonomous"),
+    "agent:alec:openresponses:77-1": ("api", "autonomous"),
+    "agent:alec:explicit:model-run-77-1": ("named", "human"),
+    "agent:alec:dashboard:77-1": ("named", "human"),
+    "agent:alec:fad-31": ("named", "human"),
+    "global": ("unknown", "autonomous"),
+    "unknown": ("unknown", "autonomous"),
+}
+
+
+def test_session_keys_say_what_a_session_is(tmp_path: Path) -> None:
+    """One session a key; and a row without a transcript (an announcement into a group) is no session."""
+    world = batch(
+        lines=[moment for n in range(len(KEYS)) for moment in turn(f"t{n}", T + n * MINUTE, session_id=f"s{n}")],
+        sessions=[
+            *(session(f"s{n}", key) for n, key in enumerate(KEYS)),
+            session("s-phantom", "agent:alec:telegram:group:~99999999"),
+        ],
     )
+    with built(tmp_path, world) as connection:
+        found = rows(connection, "SELECT * FROM core.calls")
+        sessions = rows(connection, "SELECT session_id FROM core.sessions")
+    assert {call["session_key"]: (call["session_type"], call["trigger"]) for call in found} == KEYS
+    assert {call["type_evidence"] for call in found if call["session_type"] != "unknown"} == {"key"}
+    assert {call["type_evidence"] for call in found if call["session_type"] == "unknown"} == {"none"}
+    assert {row["session_id"] for row in sessions} == {f"s{n}" for n in range(len(KEYS))}
 
 
 @pytest.mark.parametrize(
