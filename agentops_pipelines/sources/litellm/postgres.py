@@ -35,7 +35,7 @@ from agentops_pipelines.sources.litellm.spend_log_query import spend_log_frame_o
 from agentops_pipelines.sources.privacy import shown_url
 from agentops_pipelines.sources.schemas import LITELLM_KEYS, LITELLM_SPEND_LOGS
 
-READER = "litellm-postgres-1"
+READER = "litellm-postgres-2"
 
 CREATED_OVERLAP = timedelta(hours=1)
 """How far before the last reading rows are asked for again: clocks that differ, transactions that commit late."""
