@@ -376,7 +376,7 @@ def test_a_person_in_place_of_an_id_or_alias_is_hidden(name):
     key = key_row({"token": "a" * 64, "key_alias": name}, observed_at=datetime(2026, 11, 24))
     alias = LITELLM_KEYS.frame([key])["key_alias"].item()
     assert row["key_alias"] == alias
-    for shown in (row["ticket_key"], row["task_id"], alias):
+    for shown in (str(row["ticket_key"]), str(row["task_id"]), alias):
         assert "~" in shown
         assert name not in shown
 
