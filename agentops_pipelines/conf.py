@@ -15,6 +15,7 @@ import polars as pl
 
 from agentops_pipelines.pricing import PricedModel, list_prices
 from agentops_pipelines.settings import Settings
+from agentops_pipelines.sources.privacy import clean_label
 from agentops_pipelines.sources.schemas import UNIT_PRICE
 from agentops_pipelines.warehouse import Writer
 
@@ -67,7 +68,8 @@ def write_conf_tables(writer: Writer, settings: Settings, *, as_of: datetime) ->
             ),
             "hours": hours_frame(days),
             "windows": windows_frame(zone, first=first, as_of=as_of),
-            "lanes": _pairs(config.lanes.items(), "key_alias", "lane"),
+            # an alias may hold an address, which the spend logs no longer do
+            "lanes": _pairs(((clean_label(alias), lane) for alias, lane in config.lanes.items()), "key_alias", "lane"),
             "category_rules": pl.DataFrame(
                 [
                     (n, rule.category, rule.session_type, rule.job_name.lower(), rule.method.lower(), rule.tag.lower())

@@ -8,13 +8,14 @@ OS lock that the kernel frees on any death. A kill at any moment loses nothing t
 and never shows in the published file.
 """
 
+import errno
 import fcntl
 import os
 import shutil
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -58,6 +59,10 @@ class WarehouseDamaged(WarehouseError):
     """DuckDB cannot open the private file."""
 
 
+class WarehouseUnwritable(WarehouseError):
+    """The disk is full, or this user may not write there."""
+
+
 class PublishedMissing(WarehouseError):
     """Nothing was published yet."""
 
@@ -77,6 +82,41 @@ class LoadResult:
         return sum(self.rows.values())
 
 
+_UNWRITABLE = {
+    errno.ENOSPC: ("No space left on device", "database or disk is full"),
+    errno.EDQUOT: ("Disk quota exceeded",),
+    errno.EFBIG: ("File too large",),
+    errno.EROFS: ("Read-only file system", "readonly database"),
+    errno.EACCES: ("Permission denied", "Permission Denied", "unable to open database file"),
+    errno.EPERM: ("Operation not permitted",),
+    errno.EIO: ("Input/output error", "disk I/O error"),
+}
+"""Why nothing can be written, and how DuckDB and SQLite say so."""
+
+
+def unwritable(error: BaseException, *, home: Path) -> WarehouseUnwritable | None:
+    """The error as a sentence for people when it says that `home` cannot be written; None for any other."""
+    reason = _errno_of(error, home=home)
+    if reason is None:
+        return None
+    return WarehouseUnwritable(
+        f"{home} cannot be written ({os.strerror(reason)}). Free some space, or give this user the directory. The last "
+        "published file stays as it is; the next run goes on where this one stopped."
+    )
+
+
+def _errno_of(error: BaseException, *, home: Path) -> int | None:
+    if isinstance(error, OSError):
+        is_ours = error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO) or str(
+            error.filename
+        ).startswith(str(home))
+        return error.errno if error.errno in _UNWRITABLE and is_ours else None
+    if not isinstance(error, duckdb.Error | sqlite3.Error):
+        return None
+    message = str(error)
+    return next((number for number, phrases in _UNWRITABLE.items() if any(p in message for p in phrases)), None)
+
+
 class Warehouse:
     """The private DuckDB file under `home`, its lock, and the published copy."""
 
@@ -88,15 +128,24 @@ class Warehouse:
 
     @contextmanager
     def locked(self, purpose: str) -> Iterator["LockedWarehouse"]:
-        """Be the one writer. Raises WarehouseBusy, naming the holder, when the lock is not free in time."""
-        make_private(self.home)
-        with (self.home / "writer.lock").open("a+", encoding="utf-8") as handle:
-            self._wait_for(handle.fileno())
-            handle.truncate(0)
-            handle.write(f"process {os.getpid()}, {purpose}, since {_now():%Y-%m-%d %H:%M:%S} UTC")
-            handle.flush()
-            yield LockedWarehouse(self)
-            handle.truncate(0)
+        """Be the one writer. Raises WarehouseBusy, naming the holder, when the lock is not free in time.
+
+        Whatever inside fails because nothing can be written comes out as WarehouseUnwritable.
+        """
+        try:
+            make_private(self.home)
+            with (self.home / "writer.lock").open("a+", encoding="utf-8") as handle:
+                self._wait_for(handle.fileno())
+                handle.truncate(0)
+                handle.write(f"process {os.getpid()}, {purpose}, since {_now():%Y-%m-%d %H:%M:%S} UTC")
+                handle.flush()
+                yield LockedWarehouse(self)
+                handle.truncate(0)
+        except (duckdb.Error, OSError) as error:
+            problem = unwritable(error, home=self.home)
+            if problem is None:
+                raise
+            raise problem from error
 
     def _wait_for(self, descriptor: int) -> None:
         deadline = time.monotonic() + self.lock_timeout_seconds
@@ -269,7 +318,8 @@ class Writer:
         try:
             yield
         except BaseException:
-            self.con.execute("ROLLBACK")
+            with suppress(duckdb.Error):  # a connection that DuckDB gave up on: what went wrong counts
+                self.con.execute("ROLLBACK")
             raise
         self.con.execute("COMMIT")
 

@@ -26,10 +26,15 @@ _TOKENS = " + ".join(f"coalesce({kind}_tokens, 0)" for kind in ("input", "cache_
 
 # Each figure as the sources have it and as core.calls has it. A fork or a resumed checkpoint copies lines, so raw lines
 # are compared, as distinct contents, with core.transcript_lines, and these with the calls that were made from them.
+# A line recovered from a trajectory is one more copy when a transcript holds the call too.
 _TOTALS = f"""
 WITH raw_lines AS (
   SELECT DISTINCT agent_id, line_id, written_at, {_TOKENS} AS tokens, estimate_usd
-  FROM raw.openclaw_lines WHERE kind = 'assistant'
+  FROM raw.openclaw_lines WHERE kind = 'assistant' AND NOT (origin = 'trajectory' AND EXISTS (
+    SELECT 1 FROM raw.openclaw_lines t
+    WHERE t.agent_id = openclaw_lines.agent_id AND t.response_id = openclaw_lines.response_id
+      AND t.started_at = openclaw_lines.started_at AND t.origin <> 'trajectory'
+  ))
 ),
 core_lines AS (
   SELECT DISTINCT agent_id, line_id, written_at, {_TOKENS} AS tokens, estimate_usd

@@ -112,7 +112,7 @@ OPENCLAW_LINES = RawTable(
         written_at time when OpenClaw wrote the line (line timestamp)
         started_at time when the message began: for an assistant line, the start of the model call
         path text file the line was read from, relative to the state directory
-        origin text jsonl, reset_archive, deleted_archive, sqlite or sqlite_archive
+        origin text jsonl, reset_archive, deleted_archive, sqlite, sqlite_archive or trajectory (the transcript is gone)
         provider text assistant: provider id as configured in OpenClaw
         model text assistant: model id asked for, as configured in OpenClaw
         response_model text assistant: model the upstream says has answered, when it says so

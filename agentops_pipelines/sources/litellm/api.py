@@ -35,7 +35,7 @@ from agentops_pipelines.sources.schemas import (
     RawTable,
 )
 
-READER = "litellm-api-1"
+READER = "litellm-api-2"
 _NO_ADMIN = "; the key is no proxy admin's, which may hide spend logs of others too"
 
 

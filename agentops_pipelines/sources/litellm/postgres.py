@@ -34,9 +34,10 @@ from agentops_pipelines.sources.litellm.days import (
 from agentops_pipelines.sources.litellm.dimensions import key_row
 from agentops_pipelines.sources.litellm.rows import UnusableRow
 from agentops_pipelines.sources.litellm.spend_log_query import spend_log_frame_of, spend_log_select
+from agentops_pipelines.sources.privacy import shown_url
 from agentops_pipelines.sources.schemas import LITELLM_DAILY, LITELLM_KEYS, LITELLM_SPEND_LOGS
 
-READER = "litellm-postgres-1"
+READER = "litellm-postgres-2"
 
 CREATED_OVERLAP = timedelta(hours=1)
 """How far before the last reading rows are asked for again: clocks that differ, transactions that commit late."""
@@ -223,7 +224,7 @@ class _Database:
     def __init__(self, database_url: str) -> None:
         parts = _url_parts(database_url)
         options = dict(parse_qsl(parts.query))
-        self.shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+        self.shown = shown_url(database_url)
         self._schema = options.get("schema", "")
         kept = {"connect_timeout": _CONNECT_TIMEOUT_SECONDS, "application_name": "agentops"}
         kept |= {name: value for name, value in options.items() if name not in _PRISMA_OPTIONS}
