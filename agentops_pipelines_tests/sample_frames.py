@@ -44,8 +44,24 @@ AS_OF = FIRST_DAY + timedelta(days=DAYS - 1, hours=20)
 TOML = """
 timezone = "Europe/Berlin"
 [tiers]
-cheap = ["triage"]
-strong = ["standard", "heavy"]
+triage = ["triage", "paid-mini"]
+standard = ["standard", "openai/text-embedding-3-small"]
+heavy = ["heavy", "paid-opus"]
+[pools]
+paid = ["dep-paid-mini"]
+[limits.deployments.dep-paid-mini]
+rpm = 2
+[limits.pools.credits]
+tpm = 400000
+tokens_per_day = 1000000
+[mapping.operations]
+"heartbeat poll" = "triage"
+"routine work" = "standard"
+[mapping.methods]
+tdd-loop = "standard"
+[target_tiers]
+"deep work" = "triage"
+"main conversation" = "standard"
 [lanes]
 ada = "ada"
 pipeline-key = "release pipeline"
