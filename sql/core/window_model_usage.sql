@@ -29,6 +29,7 @@
 --   budget_rejections  requests refused because a budget is spent
 --   rate_limited_calls  requests refused by a rate limit of the key, the deployment or the provider
 --   gateway_calls  requests seen by LiteLLM
+--   gateway_ok_calls  of these, successful ones
 --   input_tokens  reported input tokens, cached ones excluded
 --   cache_read_tokens  reported tokens read from the prompt cache
 --   cache_write_tokens  reported tokens written to the prompt cache
@@ -76,6 +77,7 @@ SELECT
     )
   ) AS rate_limited_calls,
   count(*) FILTER (WHERE c.is_request AND c.source <> 'openclaw') AS gateway_calls,
+  count(*) FILTER (WHERE c.is_request AND c.source <> 'openclaw' AND c.status = 'ok') AS gateway_ok_calls,
   CAST(sum(c.input_tokens * c.is_reported) AS BIGINT) AS input_tokens,
   CAST(sum(c.cache_read_tokens * c.is_reported) AS BIGINT) AS cache_read_tokens,
   CAST(sum(c.cache_write_tokens * c.is_reported) AS BIGINT) AS cache_write_tokens,
