@@ -32,7 +32,7 @@ WITH minutes AS (
     count(*) FILTER (WHERE g.error_kind IN ('deployment_limit', 'no_deployment')) AS deployment_limit_rejections,
     count(*) FILTER (WHERE g.error_kind = 'vendor_rate_limit' AND g.is_request) AS vendor_rejections
   FROM core.gateway_calls g
-  WHERE g.deployment_id IS NOT NULL AND g.started_at IS NOT NULL
+  WHERE g.deployment_id IS NOT NULL
   GROUP BY g.deployment_id, CAST(date_trunc('minute', g.started_at) AS TIMESTAMP)
 ),
 scoped AS (
