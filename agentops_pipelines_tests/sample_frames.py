@@ -268,7 +268,7 @@ class _World:
             provider=provider,
             model=model,
             response_model=served.split("/")[-1] if call % 7 == 0 and served else None,
-            response_id=response_id if group else None,
+            response_id=response_id if group and call % 13 else None,  # some lines keep no id
             **{f"{name}_tokens": count for name, count in tokens.items()},
             estimate_usd=None if call % 5 == 0 else round(call * 0.000137 % 1, 12),
             stop_reason="error" if fails else "aborted" if aborted else "toolUse" if call % 3 else "stop",

@@ -6,7 +6,7 @@
 -- Columns:
 --   call_id  oc/agent/session/line for what OpenClaw saw, ll/request_id for what only LiteLLM saw and for failed requests
 --   source  both, openclaw or litellm
---   match_rule  how the two sides were joined: response_id, error_window, or none
+--   match_rule  how the two sides were joined: response_id, tokens_time, error_window, or none
 --   request_id  LiteLLM's key of the call
 --   litellm_call_id  LiteLLM's call id
 --   line_id  OpenClaw's transcript line
