@@ -43,10 +43,10 @@ WITH timed AS (
 SELECT
   w.window_id, t.category, t.tier, t.provider, t.model,
   count(*) AS timed_calls,
-  percentile_cont(0.5) WITHIN GROUP (ORDER BY CAST(t.latency_ms AS DOUBLE)) AS latency_p50_ms,
-  percentile_cont(0.95) WITHIN GROUP (ORDER BY CAST(t.latency_ms AS DOUBLE)) AS latency_p95_ms,
+  CAST(round(percentile_cont(0.5) WITHIN GROUP (ORDER BY CAST(t.latency_ms AS DOUBLE))) AS BIGINT) AS latency_p50_ms,
+  CAST(round(percentile_cont(0.95) WITHIN GROUP (ORDER BY CAST(t.latency_ms AS DOUBLE))) AS BIGINT) AS latency_p95_ms,
   count(t.first_token_ms) AS streamed_calls,
-  percentile_cont(0.5) WITHIN GROUP (ORDER BY CAST(t.first_token_ms AS DOUBLE)) AS first_token_p50_ms
+  CAST(round(percentile_cont(0.5) WITHIN GROUP (ORDER BY CAST(t.first_token_ms AS DOUBLE))) AS BIGINT) AS first_token_p50_ms
 FROM core.windows w
 JOIN timed t ON t.started_at >= w.starts_at AND t.started_at < w.ends_at
 GROUP BY w.window_id, t.category, t.tier, t.provider, t.model

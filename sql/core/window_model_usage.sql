@@ -28,8 +28,13 @@
 --   error_calls  of these, failed or aborted
 --   budget_rejections  requests refused because a budget is spent
 --   rate_limited_calls  requests refused by a rate limit of the key, the deployment or the provider
+--   blocked_key_calls  requests refused because the key is blocked
+--   expired_key_calls  requests refused because the key has expired
+--   unknown_key_calls  requests refused because there is no such key
 --   gateway_calls  requests seen by LiteLLM
 --   gateway_ok_calls  of these, successful ones
+--   free_calls  of these, with tokens and without spend
+--   priced_calls  of these, with spend
 --   input_tokens  reported input tokens, cached ones excluded
 --   cache_read_tokens  reported tokens read from the prompt cache
 --   cache_write_tokens  reported tokens written to the prompt cache
@@ -76,8 +81,13 @@ SELECT
       'vendor_rate_limit'
     )
   ) AS rate_limited_calls,
+  count(*) FILTER (WHERE c.error_kind = 'blocked_key') AS blocked_key_calls,
+  count(*) FILTER (WHERE c.error_kind = 'expired_key') AS expired_key_calls,
+  count(*) FILTER (WHERE c.error_kind = 'unknown_key') AS unknown_key_calls,
   count(*) FILTER (WHERE c.is_request AND c.source <> 'openclaw') AS gateway_calls,
   count(*) FILTER (WHERE c.is_request AND c.source <> 'openclaw' AND c.status = 'ok') AS gateway_ok_calls,
+  count(*) FILTER (WHERE c.is_request AND c.status = 'ok' AND c.spend_usd = 0 AND c.total_tokens > 0) AS free_calls,
+  count(*) FILTER (WHERE c.is_request AND c.status = 'ok' AND c.spend_usd > 0) AS priced_calls,
   CAST(sum(c.input_tokens * c.is_reported) AS BIGINT) AS input_tokens,
   CAST(sum(c.cache_read_tokens * c.is_reported) AS BIGINT) AS cache_read_tokens,
   CAST(sum(c.cache_write_tokens * c.is_reported) AS BIGINT) AS cache_write_tokens,
