@@ -485,6 +485,26 @@ class _World:
                 error_budget_limit_usd=5.0 if number < 3 else None,
             )
 
+    def cold(self) -> None:
+        """A session whose second call reads nothing of what the first has cached."""
+        place: Row = {"host": "laptop", "agent_id": "ada", "session_id": "ada-cold", "origin": "jsonl"}
+        for number, (read, fresh) in enumerate(((50_000, 1_000), (0, 60_000))):
+            at = FIRST_DAY + timedelta(days=9, hours=9, minutes=number)
+            self._line(
+                place,
+                f"cold-{number}",
+                at,
+                kind="assistant",
+                started_at=at,
+                provider="anthropic",
+                model="claude-haiku-4-5",
+                input_tokens=fresh,
+                cache_read_tokens=read,
+                cache_write_tokens=0,
+                output_tokens=10,
+                stop_reason="stop",
+            )
+
     def dimensions(self) -> None:
         for position, (_, asked, group, served, unit) in enumerate(row for row in MODELS if row[2]):
             for change, observed in enumerate((FIRST_DAY, FIRST_DAY + timedelta(days=7))):
@@ -637,6 +657,7 @@ def frames() -> dict[RawTable, pl.DataFrame]:
     world.gateway_only()
     world.history()
     world.storm()
+    world.cold()
     world.dimensions()
     world.jobs()
     world.bare()
