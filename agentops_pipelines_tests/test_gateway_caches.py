@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from agentops_pipelines_tests.mutants import survivors
-from agentops_pipelines_tests.rows import batch, line, request
+from agentops_pipelines_tests.rows import ASSISTANT, batch, line, request
 from agentops_pipelines_tests.test_calls import session
 from agentops_pipelines_tests.world import built, rows, tables
 
@@ -32,8 +32,8 @@ house = [{ priced_as = "openai/gpt-5.4-mini" }, { priced_as = "openai/gpt-5.4", 
 def call(name: str, at: datetime, session_id: str, fresh: int, read: int, written: int, **changes: object) -> dict:
     """An answer of haiku with so many tokens of input, read from and written to the cache."""
     tokens = {"input_tokens": fresh, "cache_read_tokens": read, "cache_write_tokens": written}
-    changes = {"provider": "anthropic", "model": "claude-haiku-4-5", "session_id": session_id, **tokens, **changes}
-    return dict(line(name, at, **changes))
+    answer = {**ASSISTANT, "provider": "anthropic", "model": "claude-haiku-4-5", "session_id": session_id, **tokens}
+    return dict(line(name, at, answer, **changes))
 
 
 def paired(name: str, at: datetime, session_id: str, *tokens: int, **changes: object) -> tuple[dict, dict]:
