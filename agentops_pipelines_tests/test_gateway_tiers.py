@@ -113,6 +113,10 @@ def requests() -> list:
         request("u4", at, **CALL, **group("x"), model="x/two", provider="x", ended_at=None),
         request("u5", at, **CALL, model="foundry-gpt-5.4", provider=""),
         request("h1", at, **ON_MINI, is_health_check=True, status="success"),
+        # spend without an answer, an answer without tokens, a probe that was paid for: neither free nor priced calls
+        request("b1", at, status="failure", error_kind="timeout", spend_usd=0.01),
+        request("z1", at, prompt_tokens=0, cache_read_tokens=0, output_tokens=0, total_tokens=0, spend_usd=0.0),
+        request("h2", at, is_health_check=True),
         # another week: the tiers meant other models, and it is another latency
         request("p0", WEEK_46, **ON_MINI, **group("triage"), category="poll", ended_at=WEEK_46 + 9 * SECOND),
         # a prompt of another price band
