@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from agentops_pipelines.agent_conf import AGENT_CONF_TABLES, agent_tables
 from agentops_pipelines.pricing import PricedModel, list_prices
 from agentops_pipelines.settings import Settings
 from agentops_pipelines.sources.schemas import UNIT_PRICE
@@ -27,6 +28,7 @@ CONF_TABLES: dict[str, str] = {
     "category_rules": "What the operator calls each kind of work; the first rule that matches wins.",
     "tiers": "Model names that belong to a tier.",
     "list_prices": "Public list prices of the models met, in USD per token, by validity and prompt size.",
+    **AGENT_CONF_TABLES,
 }
 """Every conf table with its description, for the data dictionary and the asset graph."""
 
@@ -83,6 +85,7 @@ def write_conf_tables(writer: Writer, settings: Settings, *, as_of: datetime) ->
                 "tier",
             ),
             "list_prices": prices,
+            **agent_tables(writer, config, tiers=config.tiers, first=first, as_of=as_of),
         },
         types=_TYPES,
     )
