@@ -78,6 +78,7 @@ LINES = [
     *beat(at("10:00:40"), agent="ben", session_id="ben-main"),
     *beat(at("10:30"), agent="alec", host="server", session_id="far-main"),
     *turn(at("10:05"), "c1", poll_phrase="phrase:1", output_tokens=10),
+    *turn(at("10:34:58"), "c2", stop_reason="error", error_kind="timeout", output_tokens=0, seconds=1, estimate_usd=0),
     *turn(at("10:35"), "c2", response_id="with-ticket", output_tokens=10),
     *turn(at("12:35"), "c6", output_tokens=300),  # its run log was pruned
     *turn(at("13:01:30"), user={"mark": "cron_wake", "mark_id": "remind", "mark_name": "remind"}),
@@ -117,13 +118,14 @@ RUNS = [
     run("tp", at("11:35:12"), started_at=None, **{**POLL, "status": "error", "model": None}),
     run("tp", at("12:05:12"), started_at=at("12:05"), **{**POLL, "status": "skipped"}),
     run("remind", at("12:59:30"), started_at=at("12:59:20"), **POLL),  # answered two minutes later
+    run("remind", at("13:01:01"), started_at=at("13:01"), **POLL),  # one turn answered both
     run("remind", at("15:00"), started_at=at("15:00"), **POLL),  # the main session of then is gone
     run("remind", at("12:59:30"), started_at=at("12:59:20"), session_id="lost", run_key="lost", **POLL),
     run("command", at("10:05:12"), started_at=at("10:05"), **{**POLL, "agent_id": "cleo"}),
     run("dream", at("3:00:20"), started_at=at("3:00"), session_id="dream", **POLL),
     run("dream", at("4:00:20"), started_at=at("4:00"), session_id="dream-2", **POLL),
     run("hb", at("10:00:55"), started_at=at("10:00:38"), **QUIET),
-    run("hb", at("10:00:55"), started_at=at("10:00:38"), host="server", session_id="ben-main", **QUIET),
+    run("hb", at("10:00:55"), started_at=at("10:00:39"), host="server", session_id="ben-main", **QUIET),
     run("hb", at("11:00:05"), started_at=at("11:00"), **{**QUIET, "status": "skipped"}),
     run("hb", at("10:20:05"), started_at=at("10:20"), **QUIET),
     run("hb", at("10:30:05"), started_at=at("10:30"), **{**QUIET, "status": "skipped"}),
@@ -189,19 +191,19 @@ def test_what_another_interval_would_save(con: duckdb.DuckDBPyConnection) -> Non
 
 
 def test_a_job_s_polls_count_with_and_without_transcript_and_without_model_call(con: duckdb.DuckDBPyConnection) -> None:
-    """10:05 nothing, 10:35 a ticket, 11:05 nothing (transcript gone), 11:35 broken, 12:05 put off, 12:35 work."""
+    """10:05 nothing, 10:35 a ticket (second model), 11:05 nothing (transcript gone), 11:35 broken, 12:35 work."""
     row = poll(con, "job", "alec", "tp")
     assert row["poll_name"] == "task-poll"
     assert (row["runs"], row["model_runs"], row["skipped_runs"], row["failed_runs"]) == (5, 3, 1, 1)
     assert (row["empty_runs"], row["work_runs"], row["tickets"], row["tickets_per_run"]) == (2, 2, 1, 0.2)
     assert (row["cost_usd"], row["empty_cost_usd"]) == (Decimal("0.3"), Decimal("0.1"))
     assert row["empty_output_per_run"] == 10  # of the one that is known
-    assert row["interval_seconds_p50"] == 1806  # 30:00, 30:00, 30:12, 59:48
+    assert row["interval_seconds_p50"] == 1807  # 29:58, 30:02, 30:12, 59:48
 
 
 def test_an_event_in_the_main_session_is_one_poll_and_counts_without_its_turn(con: duckdb.DuckDBPyConnection) -> None:
     row = poll(con, "job", "alec", "remind")
-    assert (row["runs"], row["model_runs"], row["work_runs"]) == (3, 1, 3)
+    assert (row["runs"], row["model_runs"], row["work_runs"]) == (4, 1, 4)
 
 
 def test_a_heartbeat_that_is_a_job_counts_once_and_without_a_call_it_was_empty(con: duckdb.DuckDBPyConnection) -> None:
@@ -244,7 +246,7 @@ def test_who_started_work(con: duckdb.DuckDBPyConnection) -> None:
     assert turns == {
         ("person", "main"): ("human", 1, 4, 5),
         ("clock", "heartbeat"): ("autonomous", 3, 6, 7),
-        ("clock", "cron"): ("autonomous", 5, 5, 5),
+        ("clock", "cron"): ("autonomous", 5, 6, 6),
         ("clock", "system_event"): ("autonomous", 1, 1, 1),
         ("webhook", "system_event"): ("autonomous", 1, 1, 1),
         ("webhook", "webhook"): ("autonomous", 1, 1, 1),
