@@ -78,8 +78,9 @@ def mistakes(era: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     ]
     for content in jobs:
         content["name"] = "twin" if "twin" in content["id"] else content["id"]
-    status = {"deliveryStatus": "not-delivered" if era == "files" else "not-requested"}
-    nobody, somebody = ({}, {}) if era == "files" else ({"delivery": NOBODY}, {"delivery": SOMEBODY})
+    status: dict[str, Any] = {"deliveryStatus": "not-delivered" if era == "files" else "not-requested"}
+    nobody: dict[str, Any] = {} if era == "files" else {"delivery": NOBODY}
+    somebody: dict[str, Any] = {} if era == "files" else {"delivery": SOMEBODY}
     if era == "tasks":
         failed = {"status": "ok", "completionStatus": "failed", "deliveryError": ADAPTER_IS_DOWN, **somebody}
         silent = {"summary": "NO_REPLY", "deliverySuppressionReason": "silent", **somebody}
@@ -88,7 +89,7 @@ def mistakes(era: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         failed = {"status": "error", "error": ADAPTER_IS_DOWN, "deliveryStatus": "unknown", **somebody}
         silent = {"summary": None, "sessionId": "silent-session", **somebody}
         hook = {"deliveryStatus": "not-requested", **nobody}
-    no_model = {"model": None} if era != "tasks" else {}
+    no_model: dict[str, Any] = {"model": None} if era != "tasks" else {}
     runs = [
         run("off-on-purpose", **status),
         run("lost", **nobody),

@@ -12,9 +12,11 @@
 --   cache_write_price  USD per token written to the prompt cache
 --   output_price  USD per output token
 WITH served AS (
-  SELECT c.requested_tier AS tier, coalesce(c.provider, '') AS provider, coalesce(c.model, '') AS model, sum(c.total_tokens) AS tokens
+  SELECT
+    c.requested_tier AS tier, coalesce(c.provider, '') AS provider, coalesce(c.model, '') AS model,
+    sum(c.total_tokens) AS tokens
   FROM core.calls c
-  WHERE c.requested_tier IS NOT NULL AND c.list_usd IS NOT NULL
+  WHERE c.list_usd IS NOT NULL
   GROUP BY c.requested_tier, coalesce(c.provider, ''), coalesce(c.model, '')
 ),
 numbered AS (
