@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from agentops_pipelines.agent_conf import AGENT_CONF_TABLES, agent_tables
 from agentops_pipelines.pricing import PricedModel, list_prices
 from agentops_pipelines.settings import Config, Settings
 from agentops_pipelines.sources.privacy import clean_label
@@ -32,6 +33,7 @@ CONF_TABLES: dict[str, str] = {
     "model_map": "Which tier a category should use and which model a ticket method should use.",
     "target_tiers": "The tier each category is priced at when savings of the target mapping are computed.",
     "list_prices": "Public list prices of the models met, in USD per token, by validity and prompt size.",
+    **AGENT_CONF_TABLES,
 }
 """Every conf table with its description, for the data dictionary and the asset graph."""
 
@@ -85,6 +87,7 @@ def write_conf_tables(writer: Writer, settings: Settings, *, as_of: datetime) ->
             ),
             "list_prices": prices,
             **_gateway_tables(config),
+            **agent_tables(writer, config, tiers=config.tiers, first=first, as_of=as_of),
         },
         types=_TYPES,
     )

@@ -13,21 +13,24 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
+    PositiveFloat,
     SecretStr,
     ValidationError,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -121,6 +124,47 @@ class Thresholds(_Strict):
     stale_hours: float = 26.0
 
 
+def _zone_name(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise ValueError(f"unknown time zone {name!r}; write it like Europe/Berlin") from error
+    return name
+
+
+class QuietHours(_Strict):
+    """When somebody must not be spoken to, by the clock of their time zone. `from` after `to` goes over midnight."""
+
+    start: time = Field(alias="from")
+    end: time = Field(alias="to")
+    timezone: Annotated[str, AfterValidator(_zone_name)] | None = None
+    """Default: the time zone of the settings."""
+
+    @model_validator(mode="after")
+    def _some_hours(self) -> Self:
+        if self.start == self.end:
+            raise ValueError("from and to are the same; leave the entry out, or name the hours")
+        return self
+
+
+class IntendedDelivery(_Strict):
+    """Where messages should go: the channel, and the recipient as OpenClaw's job would name it."""
+
+    channel: str
+    to: str = ""
+
+
+class AgentThresholds(_Strict):
+    """What counts as short when agents' turns are judged."""
+
+    empty_poll_output_tokens: int = 100
+    """An empty poll that says more talks too long."""
+    simple_output_tokens: int = 300
+    """A turn of one call, without tools, that says at most this much is simple."""
+    simple_share: float = 0.9
+    """From this share of simple turns on, a smaller tier is worth a try."""
+
+
 DEFAULT_CATEGORIES: tuple[CategoryRule, ...] = (
     CategoryRule(session_type="heartbeat", category="heartbeat poll"),
     CategoryRule(session_type="system_event", category="wake/dispatch check"),
@@ -159,16 +203,22 @@ class Config(_Strict):
     thresholds: Thresholds = Field(default_factory=Thresholds)
     limits: Limits = Field(default_factory=Limits)
     mapping: ModelMap = Field(default_factory=ModelMap)
+    quiet_hours: dict[str, QuietHours] = Field(default_factory=dict)
+    """Agent id, or recipient as OpenClaw's jobs name it -> when not to speak; a recipient's own hours win."""
+    intended_delivery: dict[str, IntendedDelivery] = Field(default_factory=dict)
+    """Job name, or agent id -> where messages should go; what is said of a job wins."""
+    poll_intervals: dict[str, PositiveFloat] = Field(default_factory=dict)
+    """Job name, or agent id for its heartbeat -> minutes between polls whose effect the report works out."""
     target_tiers: dict[str, str] = Field(default_factory=dict)
+    """Category of work -> the tier it should ask for."""
+    tier_floors: dict[str, str] = Field(default_factory=dict)
+    """Method -> the smallest tier that its work may be moved to."""
+    agent_thresholds: AgentThresholds = Field(default_factory=AgentThresholds)
 
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, name: str) -> str:
-        try:
-            ZoneInfo(name)
-        except (KeyError, ValueError, OSError) as error:
-            raise ValueError(f"unknown time zone {name!r}; write it like Europe/Berlin") from error
-        return name
+        return _zone_name(name)
 
     @field_validator("tiers")
     @classmethod
@@ -204,6 +254,14 @@ class Config(_Strict):
     def targets(self) -> dict[str, str]:
         """The tier each category should use, for savings: [target_tiers], else [mapping.operations]."""
         return self.target_tiers or self.mapping.operations
+
+    @field_validator("tier_floors")
+    @classmethod
+    def _known_tiers(cls, wanted: dict[str, str], info: ValidationInfo) -> dict[str, str]:
+        tiers = info.data.get("tiers", {})
+        if unknown := [tier for tier in wanted.values() if tier not in tiers]:
+            raise ValueError(f"[tiers] has no tier {unknown[0]!r}")
+        return wanted
 
     @property
     def zone(self) -> ZoneInfo:

@@ -75,6 +75,27 @@ job_name = "nightly%"
 [[category_rules]]
 category = "tagged"
 tag = "review"
+[quiet_hours.ada]
+from = "01:30"
+to = "05:00"
+[quiet_hours."a1b2c3"]
+from = "22:00"
+to = "02:00"
+timezone = "UTC"
+[intended_delivery."nightly 2"]
+channel = "discord"
+[intended_delivery.cleo]
+channel = "slack"
+to = "U1"
+[poll_intervals]
+"nightly 2" = 4320
+ada = 1440
+[target_tiers]
+"heartbeat poll" = "cheap"
+"nightly" = "cheap"
+"ticket work" = "cheap"
+[tier_floors]
+tdd-loop = "strong"
 [price_aliases]
 heavy = [{ priced_as = "openai/gpt-5.4" }, { priced_as = "anthropic/claude-opus-4-7", since = 2026-11-16 }]
 """
@@ -589,6 +610,7 @@ class _World:
         for host, agent in AGENTS:
             for number in range(1, 6):
                 job: Row = {"host": host, "job_id": f"job-{number}-{agent}"}
+                minute = 61 if (number, agent) == (3, "cleo") else 0  # a schedule that never comes
                 for change in range(2):
                     self.add(
                         OPENCLAW_CRON_JOBS,
@@ -599,7 +621,7 @@ class _World:
                         is_enabled=change == 0 or number % 2 == 0,
                         is_builtin=number == 5,
                         schedule_kind="cron" if number % 2 else "every",
-                        schedule_expr=f"0 {number} * * *" if number % 2 else None,
+                        schedule_expr=f"{minute} {number} * * *" if number % 2 else None,
                         every_ms=None if number % 2 else 3_600_000,
                         session_target="main" if number == 3 else "isolated",
                         payload_kind="systemEvent" if number == 3 else "agentTurn",

@@ -19,6 +19,7 @@
 --   job_id  cron job
 --   job_name  cron job or webhook task name
 --   calls  model calls in the turn, failed ones included
+--   tool_calls  tools that the answers asked for
 --   is_empty_poll  true when the last answer only says that there was nothing to do
 --   reply_chars  length of the last answer
 --   ticket_keys  ticket-shaped keys in the user line, space-separated
@@ -53,7 +54,8 @@ opened AS (
     min(CASE WHEN l.kind = 'assistant' THEN l.run_trigger END) AS run_trigger,
     min(CASE WHEN l.kind = 'assistant' THEN l.run_message_provider END) AS run_message_provider,
     min(CASE WHEN l.kind = 'user' THEN l.ticket_keys END) AS ticket_keys,
-    count(*) FILTER (WHERE l.kind = 'assistant') AS calls
+    count(*) FILTER (WHERE l.kind = 'assistant') AS calls,
+    CAST(coalesce(sum(l.tool_calls), 0) AS BIGINT) AS tool_calls
   FROM core.transcript_lines l
   WHERE l.kind IN ('user', 'assistant')
   GROUP BY l.turn_id
@@ -156,6 +158,7 @@ SELECT
   CASE WHEN d.session_type IN ('cron', 'system_event', 'webhook')
     THEN coalesce(d.mark_name, d.own_mark_name, j.name) END AS job_name,
   d.calls,
+  d.tool_calls,
   a.poll_phrase IS NOT NULL AS is_empty_poll,
   a.reply_chars,
   d.ticket_keys
