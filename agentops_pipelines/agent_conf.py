@@ -24,7 +24,6 @@ AGENT_CONF_TABLES: dict[str, str] = {
     "intended_delivery": "Where the operator wants the messages of a job or an agent to go.",
     "poll_intervals": "Intervals the operator considers for a job or for the heartbeat of an agent.",
     "tier_order": "Tiers from the smallest to the largest, in the order of the settings.",
-    "target_tiers": "The tier that a category of work should ask for.",
     "tier_floors": "The smallest tier that a method may be moved to.",
     "agent_thresholds": "What counts as a short answer; one row.",
     "cron_plan": "Runs that the jobs in force have in the 7 days from now.",
@@ -172,7 +171,6 @@ def agent_tables(
             ((tier, position) for position, tier in enumerate(tiers, start=1)),
             {"tier": pl.String, "position": pl.Int64},
         ),
-        "target_tiers": _frame(config.target_tiers.items(), {"category": pl.String, "tier": pl.String}),
         "tier_floors": _frame(
             ((method.lower(), tier) for method, tier in config.tier_floors.items()),
             {"method": pl.String, "tier": pl.String},

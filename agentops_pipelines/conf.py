@@ -15,7 +15,8 @@ import polars as pl
 
 from agentops_pipelines.agent_conf import AGENT_CONF_TABLES, agent_tables
 from agentops_pipelines.pricing import PricedModel, list_prices
-from agentops_pipelines.settings import Settings
+from agentops_pipelines.settings import Config, Settings
+from agentops_pipelines.sources.privacy import clean_label
 from agentops_pipelines.sources.schemas import UNIT_PRICE
 from agentops_pipelines.warehouse import Writer
 
@@ -26,7 +27,11 @@ CONF_TABLES: dict[str, str] = {
     "windows": "Reporting windows: every ISO week in history, the 7 days up to now, the 7 days before these.",
     "lanes": "Virtual key aliases that stand for an agent lane of another name.",
     "category_rules": "What the operator calls each kind of work; the first rule that matches wins.",
-    "tiers": "Model names that belong to a tier.",
+    "tiers": "Model names that belong to a tier; the first of a tier (position 1) gives it its price.",
+    "pools": "Deployments that draw on one pool, by the settings.",
+    "limits": "Limits of deployments and pools that the settings set in place of the proxy's.",
+    "model_map": "Which tier a category should use and which model a ticket method should use.",
+    "target_tiers": "The tier each category is priced at when savings of the target mapping are computed.",
     "list_prices": "Public list prices of the models met, in USD per token, by validity and prompt size.",
     **AGENT_CONF_TABLES,
 }
@@ -43,7 +48,7 @@ def write_conf_tables(writer: Writer, settings: Settings, *, as_of: datetime) ->
     days = list(local_days(zone, first=_local_date(first, zone), last=_local_date(max(last, as_of), zone)))
     models, deployments = _models(writer)
     prices = list_prices(
-        models,
+        models | {PricedModel(provider="", model=names[0]) for names in settings.config.tiers.values() if names},
         first_day=days[0][0],
         last_day=days[-1][0],
         aliases=settings.config.price_aliases,
@@ -69,7 +74,8 @@ def write_conf_tables(writer: Writer, settings: Settings, *, as_of: datetime) ->
             ),
             "hours": hours_frame(days),
             "windows": windows_frame(zone, first=first, as_of=as_of),
-            "lanes": _pairs(config.lanes.items(), "key_alias", "lane"),
+            # an alias may hold an address, which the spend logs no longer do
+            "lanes": _pairs(((clean_label(alias), lane) for alias, lane in config.lanes.items()), "key_alias", "lane"),
             "category_rules": pl.DataFrame(
                 [
                     (n, rule.category, rule.session_type, rule.job_name.lower(), rule.method.lower(), rule.tag.lower())
@@ -79,16 +85,44 @@ def write_conf_tables(writer: Writer, settings: Settings, *, as_of: datetime) ->
                 | dict.fromkeys(("category", "session_type", "job_name", "method", "tag"), pl.String),
                 orient="row",
             ),
-            "tiers": _pairs(
-                ((model, tier) for tier, models_of_tier in config.tiers.items() for model in models_of_tier),
-                "model",
-                "tier",
-            ),
             "list_prices": prices,
+            **_gateway_tables(config),
             **agent_tables(writer, config, tiers=config.tiers, first=first, as_of=as_of),
         },
         types=_TYPES,
     )
+
+
+def _gateway_tables(config: Config) -> dict[str, pl.DataFrame]:
+    """Tiers, pools, limits and the model map: what the gateway's questions are asked against."""
+    limits = [("deployment", name, limit.rpm, limit.tpm, None) for name, limit in config.limits.deployments.items()]
+    limits += [
+        ("pool", name, limit.rpm, limit.tpm, limit.tokens_per_day) for name, limit in config.limits.pools.items()
+    ]
+    expected = [("operation", category, tier) for category, tier in config.mapping.operations.items()]
+    expected += [("method", method.lower(), model) for method, model in config.mapping.methods.items()]
+    return {
+        "tiers": pl.DataFrame(
+            [(model, tier, n) for tier, models in config.tiers.items() for n, model in enumerate(models, start=1)],
+            schema={"model": pl.String, "tier": pl.String, "position": pl.Int64},
+            orient="row",
+        ),
+        "pools": _pairs(
+            ((deployment, pool) for pool, deployments in config.pools.items() for deployment in deployments),
+            "deployment_id",
+            "pool",
+        ),
+        "limits": pl.DataFrame(
+            limits,
+            schema=dict.fromkeys(("scope", "name"), pl.String)
+            | dict.fromkeys(("rpm_limit", "tpm_limit", "tokens_per_day"), pl.Int64),
+            orient="row",
+        ),
+        "model_map": pl.DataFrame(
+            expected, schema=dict.fromkeys(("kind", "name", "expected"), pl.String), orient="row"
+        ),
+        "target_tiers": _pairs(config.targets.items(), "category", "tier"),
+    }
 
 
 def windows_frame(zone: ZoneInfo, *, first: datetime, as_of: datetime) -> pl.DataFrame:

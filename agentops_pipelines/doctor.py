@@ -24,6 +24,7 @@ from agentops_pipelines.settings import Settings, SettingsError, StateDir, load_
 from agentops_pipelines.sources.batches import Ledger, SourceError
 from agentops_pipelines.sources.litellm.client import ProxyClient, Refused
 from agentops_pipelines.sources.openclaw.files import DATABASE, SETTING, check_state_dir
+from agentops_pipelines.sources.privacy import shown_url
 from agentops_pipelines.sources.schemas import LITELLM_KEYS
 from agentops_pipelines.warehouse import WarehouseError, read_published
 
@@ -221,9 +222,8 @@ def _litellm(settings: Settings) -> str:
             keys = proxy.get("/key/list", {"size": 1})
         except Refused as refused:
             raise refused.error from refused
-    return (
-        f"{settings.litellm_base_url}: the key may read spend logs and keys ({keys.get('total_count', 'unknown')} keys)"
-    )
+    count = keys.get("total_count", "unknown")
+    return f"{shown_url(settings.litellm_base_url)}: the key may read spend logs and keys ({count} keys)"
 
 
 def _litellm_database(settings: Settings) -> str:

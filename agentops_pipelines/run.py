@@ -6,10 +6,13 @@ the job does (defs/).
 
 import re
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
+from sqlalchemy.exc import OperationalError
 
 from agentops_pipelines.dagster_home import prepare_dagster_home
 from agentops_pipelines.definitions import defs
@@ -19,6 +22,7 @@ from agentops_pipelines.defs.schedule import JOB, WINDOW_TAG
 from agentops_pipelines.report.chart import start_engine
 from agentops_pipelines.report.files import ReportFiles
 from agentops_pipelines.settings import Settings
+from agentops_pipelines.warehouse import unwritable
 
 LOCATION = "agentops_pipelines"
 
@@ -46,7 +50,23 @@ class RunOutcome:
 def run_weekly_report(settings: Settings, *, window_id: str, post: bool) -> RunOutcome:
     """Run the job for one window. Whatever a step raises is in the outcome and in the run's event log."""
     threading.Thread(target=start_engine).start()  # on the other core: the report finds it running
-    folder = prepare_dagster_home(settings.home)
+    with _writing(settings.home):
+        return _run(prepare_dagster_home(settings.home), window_id=window_id, post=post)
+
+
+@contextmanager
+def _writing(home: Path) -> Iterator[None]:
+    """Dagster's own files lie in the home too. Raises WarehouseUnwritable when they cannot be written."""
+    try:
+        yield
+    except (OperationalError, OSError) as error:
+        problem = unwritable(error.orig or error if isinstance(error, OperationalError) else error, home=home)
+        if problem is None:
+            raise
+        raise problem from error
+
+
+def _run(folder: Path, *, window_id: str, post: bool) -> RunOutcome:
     job = defs().resolve_job_def(JOB)
     with dg.DagsterInstance.from_config(str(folder)) as instance:
         result = job.execute_in_process(
@@ -94,9 +114,13 @@ def _failures(result: dg.ExecuteInProcessResult) -> list[str]:
             failures.append(data.user_failure_data.description)
             continue
         error = data.error
-        while error is not None and error.cause is not None:
+        while error is not None and error.cause is not None and not _is_own(error.cls_name):
             error = error.cause
         name = error.cls_name if error is not None and error.cls_name else "an error"
         text = re.sub(r"^[\w.]+: ", "", error.message).strip().splitlines()[0] if error is not None else ""
-        failures.append(text if name.startswith(_OWN_EXCEPTIONS) else f"step {event.step_key}: {name}: {text}")
+        failures.append(text if _is_own(name) else f"step {event.step_key}: {name}: {text}")
     return failures
+
+
+def _is_own(name: str | None) -> bool:
+    return name is not None and name.startswith(_OWN_EXCEPTIONS)

@@ -74,8 +74,42 @@ def _repeated(names: Iterable[str]) -> list[str]:
     return [name for name, times in Counter(names).items() if times > 1]
 
 
+def _check_tiers(wanted: Mapping[str, str], tiers: Mapping[str, object]) -> None:
+    for category, tier in wanted.items():
+        if tier not in tiers:
+            known = ", ".join(tiers) or "none yet"
+            raise ValueError(f"{category!r} is given the tier {tier!r}, which [tiers] does not have (it has: {known})")
+
+
 def _alias_list(value: Any) -> Any:
     return [{"priced_as": value}] if isinstance(value, str) else value
+
+
+class Limit(_Strict):
+    """What a deployment or pool may use per minute. What is left out is what the proxy says (/model/info)."""
+
+    rpm: int | None = Field(default=None, gt=0)
+    tpm: int | None = Field(default=None, gt=0)
+
+
+class PoolLimit(Limit):
+    """The same for a pool, with what it may use in a day (credits are often given so)."""
+
+    tokens_per_day: int | None = Field(default=None, gt=0)
+
+
+class Limits(_Strict):
+    """Limits by deployment id and by pool name, in place of the proxy's own."""
+
+    deployments: dict[str, Limit] = Field(default_factory=dict)
+    pools: dict[str, PoolLimit] = Field(default_factory=dict)
+
+
+class ModelMap(_Strict):
+    """Which model work should use: category -> tier, and ticket method -> model or model group."""
+
+    operations: dict[str, str] = Field(default_factory=dict)
+    methods: dict[str, str] = Field(default_factory=dict)
 
 
 class Thresholds(_Strict):
@@ -85,6 +119,8 @@ class Thresholds(_Strict):
     unknown_tokens: float = 0.01
     unpriced_tokens: float = 0.05
     unmatched_calls: float = 0.25
+    lost_requests: float = 0.01
+    estimate_off: float = 0.25
     stale_hours: float = 26.0
 
 
@@ -165,6 +201,8 @@ class Config(_Strict):
     price_aliases: dict[str, Annotated[list[DatedAlias], BeforeValidator(_alias_list)]] = Field(default_factory=dict)
     empty_poll_phrases: list[str] = Field(default_factory=lambda: ["No tasks available"])
     thresholds: Thresholds = Field(default_factory=Thresholds)
+    limits: Limits = Field(default_factory=Limits)
+    mapping: ModelMap = Field(default_factory=ModelMap)
     quiet_hours: dict[str, QuietHours] = Field(default_factory=dict)
     """Agent id, or recipient as OpenClaw's jobs name it -> when not to speak; a recipient's own hours win."""
     intended_delivery: dict[str, IntendedDelivery] = Field(default_factory=dict)
@@ -190,7 +228,34 @@ class Config(_Strict):
             raise ValueError(f"{twice[0]!r} stands there twice; a model belongs to one tier")
         return tiers
 
-    @field_validator("target_tiers", "tier_floors")
+    @field_validator("pools")
+    @classmethod
+    def _each_deployment_once(cls, pools: dict[str, list[str]]) -> dict[str, list[str]]:
+        # its use would count in both pools
+        if twice := _repeated(deployment for deployments in pools.values() for deployment in deployments):
+            raise ValueError(f"{twice[0]!r} stands there twice; a deployment belongs to one pool")
+        return pools
+
+    @field_validator("mapping")
+    @classmethod
+    def _mapped_tiers_exist(cls, mapping: ModelMap, info: ValidationInfo) -> ModelMap:
+        _check_tiers(mapping.operations, info.data.get("tiers", {}))
+        if twice := _repeated(method.lower() for method in mapping.methods):
+            raise ValueError(f"the method {twice[0]!r} stands there twice; upper and lower case are the same")
+        return mapping
+
+    @field_validator("target_tiers")
+    @classmethod
+    def _target_tiers_exist(cls, targets: dict[str, str], info: ValidationInfo) -> dict[str, str]:
+        _check_tiers(targets, info.data.get("tiers", {}))
+        return targets
+
+    @property
+    def targets(self) -> dict[str, str]:
+        """The tier each category should use, for savings: [target_tiers], else [mapping.operations]."""
+        return self.target_tiers or self.mapping.operations
+
+    @field_validator("tier_floors")
     @classmethod
     def _known_tiers(cls, wanted: dict[str, str], info: ValidationInfo) -> dict[str, str]:
         tiers = info.data.get("tiers", {})

@@ -5,6 +5,7 @@ the threads that DuckDB and polars run.
 """
 
 import os
+import resource
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from agentops_pipelines import warehouse as warehouse_module
 from agentops_pipelines.conf import write_conf_tables
 from agentops_pipelines.settings import StateDir
 from agentops_pipelines.sources.openclaw.reader import ReadRules, read_state_dir
-from agentops_pipelines.warehouse import Warehouse, Writer
+from agentops_pipelines.warehouse import Warehouse, WarehouseUnwritable, Writer
 from agentops_pipelines_tests.world import AS_OF, make_settings, tables
 
 NOW: datetime = AS_OF
@@ -49,6 +50,51 @@ def whole_load(home: Path, state: Path, failpoint: Failpoint | None = None) -> N
         locked.publish()
 
 
+UNWRITABLE = 77
+"""Exit code of a load that said that nothing can be written."""
+
+
+def load_on_a_full_disk(home: Path, state: Path, largest_file: int) -> None:
+    """A whole load where no file can grow beyond so many bytes."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
+    _load_or_say_so(home, state)
+
+
+def load_without_rights(home: Path, state: Path) -> None:
+    """A whole load by a user for whom file modes count: root may write anywhere."""
+    if os.getuid() == 0:
+        os.setgroups([])
+        os.setgid(65534)
+        os.setuid(65534)
+    _load_or_say_so(home, state)
+
+
+def _load_or_say_so(home: Path, state: Path) -> None:
+    try:
+        whole_load(home, state)
+    except WarehouseUnwritable as problem:
+        # What a person is to do stands in the message, and where.
+        os._exit(UNWRITABLE if f"{home} cannot be written" in str(problem) else 1)
+
+
+def number_of_calls(name: str, home: Path, state: Path) -> int:
+    """How many failpoints of a name an undisturbed load passes. Only in a process of its own."""
+    calls = 0
+
+    def count(function: Callable) -> Callable:
+        def counting(*args: object, **kwargs: object) -> object:
+            nonlocal calls
+            calls += 1
+            return function(*args, **kwargs)
+
+        return counting
+
+    _wrap(name, count)
+    whole_load(home, state)
+    return calls
+
+
 class _DyingConnection:
     """A DuckDB connection whose COMMIT dies."""
 
@@ -80,10 +126,14 @@ def _arm(failpoint: Failpoint) -> None:
 
         return dying
 
-    if failpoint.name == "commit":
+    _wrap(failpoint.name, die)
+
+
+def _wrap(name: str, wrap: Callable[[Callable], Callable]) -> None:
+    if name == "commit":
         original = Writer.__init__
-        Writer.__init__ = lambda self, con: original(self, _DyingConnection(con, die))  # type: ignore[method-assign,arg-type]
-    elif failpoint.name == "copy":
-        warehouse_module._copy_durably = die(warehouse_module._copy_durably)
+        Writer.__init__ = lambda self, con: original(self, _DyingConnection(con, wrap))  # type: ignore[method-assign,arg-type]
+    elif name == "copy":
+        warehouse_module._copy_durably = wrap(warehouse_module._copy_durably)
     else:
-        Path.replace = die(Path.replace)  # type: ignore[method-assign]
+        Path.replace = wrap(Path.replace)  # type: ignore[method-assign]

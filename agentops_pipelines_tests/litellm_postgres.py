@@ -63,6 +63,25 @@ SPEND_LOGS = {
 }
 """Columns of LiteLLM_SpendLogs in LiteLLM 1.108.7."""
 
+DAILY = {
+    "id": "text PRIMARY KEY DEFAULT gen_random_uuid()::text",
+    "user_id": "text",
+    "date": "text NOT NULL",
+    "api_key": "text NOT NULL",
+    "model": "text",
+    "model_group": "text",
+    "endpoint": "text",
+    "spend": "double precision NOT NULL DEFAULT 0",
+    "prompt_tokens": "bigint NOT NULL DEFAULT 0",
+    "completion_tokens": "bigint NOT NULL DEFAULT 0",
+    "cache_read_input_tokens": "bigint NOT NULL DEFAULT 0",
+    "cache_creation_input_tokens": "bigint NOT NULL DEFAULT 0",
+    "api_requests": "bigint NOT NULL DEFAULT 0",
+    "successful_requests": "bigint NOT NULL DEFAULT 0",
+    "failed_requests": "bigint NOT NULL DEFAULT 0",
+}
+"""Columns of LiteLLM_DailyUserSpend."""
+
 KEYS = {
     "token": "text PRIMARY KEY",
     "key_name": "text",

@@ -104,9 +104,10 @@ def run_events(
     minute: float = 1.0,
     status: str | None = "success",
     model: str = "standard",
+    said: Sequence[Line] = (),
     **data: Any,
 ) -> list[Line]:
-    """The events of one run in a trajectory; without a status it never ends."""
+    """The events of one run in a trajectory; without a status it never ends. `said` are the session's lines so far."""
 
     def event(kind: str, at: float, content: Mapping[str, Any]) -> Line:
         return {
@@ -127,7 +128,11 @@ def run_events(
     events = [
         event("session.started", minute, {"trigger": trigger, **data}),
         event("prompt.submitted", minute + 0.1, {"prompt": "long prompt", "note": '"type":"session.started"'}),
-        event("model.completed", minute + 0.2, {"usage": {"input": 1}}),
+        event(
+            "model.completed",
+            minute + 0.2,
+            {"usage": {"input": 1}, "messagesSnapshot": [line["message"] for line in said]},
+        ),
     ]
     return events if status is None else [*events, event("session.ended", minute + 0.5, {"status": status})]
 

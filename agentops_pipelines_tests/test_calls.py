@@ -199,6 +199,24 @@ def test_one_session_seen_on_two_hosts_counts_once(tmp_path: Path) -> None:
     assert len(found) == 1
 
 
+def test_a_call_recovered_from_a_trajectory_counts_while_no_transcript_holds_it(tmp_path: Path) -> None:
+    """r1 has its transcript line too (in another file name's session); r2 is known by the trajectory alone.
+
+    A restarted proxy gave r3's id before: the line of that other call, at another time, does not stand for r3.
+    """
+    found = calls(
+        tmp_path,
+        lines=[
+            *turn("t", response_id="r1"),
+            line("x1", T + SECOND, session_id="s2", response_id="r1", origin="trajectory"),
+            line("x2", T + MINUTE, session_id="s2", response_id="r2", origin="trajectory"),
+            line("x3", T + 2 * MINUTE, session_id="s2", response_id="r3", origin="trajectory"),
+            line("x4", T + 3 * MINUTE, session_id="s2", response_id="r3"),
+        ],
+    )
+    assert [call["line_id"] for call in found] == ["t-a", "x2", "x3", "x4"]
+
+
 def test_the_same_line_id_in_two_sessions_is_two_calls_when_the_content_differs(tmp_path: Path) -> None:
     found = calls(
         tmp_path, lines=[line("8950f4fa", T), line("8950f4fa", T + SECOND, session_id="s2", output_tokens=11)]
@@ -209,35 +227,50 @@ def test_the_same_line_id_in_two_sessions_is_two_calls_when_the_content_differs(
 # --- classification
 
 
-@pytest.mark.parametrize(
-    ("session_key", "session_type", "trigger"),
-    [
-        ("agent:alec:main", "main", "human"),
-        ("agent:alec:main:heartbeat", "heartbeat", "autonomous"),
-        ("agent:alec:cron:8f0e", "cron", "autonomous"),
-        ("agent:alec:cron:8f0e:run:5b1c-77", "cron", "autonomous"),
-        ("agent:alec:cron:8f0e:run:1795528608693", "system_event", "autonomous"),
-        ("agent:alec:subagent:77-1", "subagent", "autonomous"),
-        ("agent:alec:subagent:77-1:subagent:77-2", "subagent", "autonomous"),
-        ("agent:alec:hook:77-1", "webhook", "autonomous"),
-        ("agent:alec:telegram:group:~12345678:topic:~87654321", "channel", "human"),
-        ("agent:alec:whatsapp:direct:~12345678", "dm", "human"),
-        ("agent:alec:whatsapp:work:direct:~12345678", "dm", "human"),
-        ("agent:alec:direct:~12345678", "dm", "human"),
-        ("agent:alec:acp:77-1", "acp", "autonomous"),
-        ("agent:alec:temp:slug-generator", "maintenance", "autonomous"),
-        ("agent:alec:openai:77-1", "api", "autonomous"),
-        ("agent:alec:fad-31", "named", "human"),
-        ("global", "unknown", "autonomous"),
-    ],
-)
-def test_session_keys_say_what_a_session_is(tmp_path: Path, session_key: str, session_type: str, trigger: str) -> None:
-    (call,) = calls(tmp_path, lines=turn("t"), sessions=[session("s1", session_key)])
-    assert (call["session_type"], call["trigger"], call["type_evidence"]) == (
-        session_type,
-        trigger,
-        "none" if session_type == "unknown" else "key",
+KEYS = {
+    "agent:alec:main": ("main", "human"),
+    "agent:alec:main:heartbeat": ("heartbeat", "autonomous"),
+    "agent:alec:cron:8f0e": ("cron", "autonomous"),
+    "agent:alec:cron:8f0e:run:5b1c-77": ("cron", "autonomous"),
+    "agent:alec:cron:8f0e:run:1795528608693": ("system_event", "autonomous"),
+    "agent:alec:subagent:77-1": ("subagent", "autonomous"),
+    "agent:alec:subagent:77-1:subagent:77-2": ("subagent", "autonomous"),
+    "agent:alec:hook:77-1": ("webhook", "autonomous"),
+    "agent:alec:hook:mail:7": ("webhook", "autonomous"),
+    "agent:alec:telegram:group:~12345678:topic:~87654321": ("channel", "human"),
+    "agent:alec:slack:channel:~12345678:thread:~87654321": ("channel", "human"),
+    "agent:alec:matrix:room:~12345678": ("channel", "human"),
+    "agent:alec:whatsapp:direct:~12345678": ("dm", "human"),
+    "agent:alec:whatsapp:work:direct:~12345678": ("dm", "human"),
+    "agent:alec:direct:~12345678": ("dm", "human"),
+    "agent:alec:acp:77-1": ("acp", "autonomous"),
+    "agent:alec:temp:slug-generator": ("maintenance", "autonomous"),
+    "agent:alec:openai:77-1": ("api", "autonomous"),
+    "agent:alec:openresponses:77-1": ("api", "autonomous"),
+    "agent:alec:explicit:model-run-77-1": ("named", "human"),
+    "agent:alec:dashboard:77-1": ("named", "human"),
+    "agent:alec:fad-31": ("named", "human"),
+    "global": ("unknown", "autonomous"),
+    "unknown": ("unknown", "autonomous"),
+}
+
+
+def test_session_keys_say_what_a_session_is(tmp_path: Path) -> None:
+    """One session a key; and a row without a transcript (an announcement into a group) is no session."""
+    world = batch(
+        lines=[moment for n in range(len(KEYS)) for moment in turn(f"t{n}", T + n * MINUTE, session_id=f"s{n}")],
+        sessions=[
+            *(session(f"s{n}", key) for n, key in enumerate(KEYS)),
+            session("s-phantom", "agent:alec:telegram:group:~99999999"),
+        ],
     )
+    with built(tmp_path, world) as connection:
+        found = rows(connection, "SELECT * FROM core.calls")
+        sessions = rows(connection, "SELECT session_id FROM core.sessions")
+    assert {call["session_key"]: (call["session_type"], call["trigger"]) for call in found} == KEYS
+    assert {call["type_evidence"] for call in found if call["session_type"] != "unknown"} == {"key"}
+    assert {call["type_evidence"] for call in found if call["session_type"] == "unknown"} == {"none"}
+    assert {row["session_id"] for row in sessions} == {f"s{n}" for n in range(len(KEYS))}
 
 
 @pytest.mark.parametrize(
@@ -284,6 +317,48 @@ def test_heartbeats_and_wakes_inside_main_are_their_own_turns(tmp_path: Path) ->
         ("heartbeat", "provenance"),
     ]
     assert len({call["turn_id"] for call in found}) == 5
+
+
+def test_a_wake_belongs_to_no_job_of_another_turn_in_the_same_session(tmp_path: Path) -> None:
+    """Main sessions, with and without a key, that a job or a webhook happened to open; a job's own session keeps its.
+
+    The job that opened the first one ran in a session that people talk in (sessionTarget current, or session:<id>).
+    """
+    job, hook = {"mark_id": "j1", "mark_name": "standup"}, {"mark_id": "w1", "mark_name": "mail"}
+
+    def opened(session_id: str, mark: str, names: dict, at: datetime) -> list:
+        first = line(f"{session_id}-u", at, USER, session_id=session_id, mark=mark, **names)
+        answer = line(f"{session_id}-a", at + SECOND, session_id=session_id)
+        return [first, answer, *turn(f"{session_id}-w", at + MINUTE, session_id=session_id, mark="session_event")]
+
+    found = calls(
+        tmp_path,
+        lines=[
+            *opened("m", "cron", job, T),
+            *opened("n", "cron", job, T + 2 * MINUTE),
+            *opened("h", "webhook", hook, T + 4 * MINUTE),
+            *opened("c", "cron", job, T + 6 * MINUTE),
+            *opened("w", "webhook", hook, T + 8 * MINUTE),
+        ],
+        sessions=[
+            session("m", "agent:alec:main"),
+            session("h", "agent:alec:main"),
+            session("c", "agent:alec:cron:j2"),
+            session("w", "agent:alec:hook:w1"),
+        ],
+    )
+    assert [(call["line_id"], call["session_type"], call["job_id"], call["job_name"]) for call in found] == [
+        ("m-a", "cron", "j1", "standup"),
+        ("m-w-a", "system_event", None, None),
+        ("n-a", "cron", "j1", "standup"),
+        ("n-w-a", "system_event", None, None),
+        ("h-a", "webhook", None, "mail"),
+        ("h-w-a", "system_event", None, None),
+        ("c-a", "cron", "j2", "standup"),
+        ("c-w-a", "cron", "j2", "standup"),
+        ("w-a", "webhook", None, "mail"),
+        ("w-w-a", "webhook", None, "mail"),
+    ]
 
 
 def run(run_id: str, at: datetime, **changes: object) -> dict:

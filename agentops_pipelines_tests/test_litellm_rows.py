@@ -14,9 +14,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from agentops_pipelines.sources.litellm.dimensions import key_row
 from agentops_pipelines.sources.litellm.rows import UnusableRow, spend_log_frame, spend_log_row
 from agentops_pipelines.sources.litellm.values import parse_time
-from agentops_pipelines.sources.schemas import LITELLM_SPEND_LOGS
+from agentops_pipelines.sources.schemas import LITELLM_KEYS, LITELLM_SPEND_LOGS
 from agentops_pipelines_tests.litellm_server import api_row, recorded_rows, recorded_truth
 
 SENTINEL = "the-secret-words-of-a-person"
@@ -358,6 +359,26 @@ def test_people_are_hidden_and_long_labels_cut():
 def test_a_trace_id_keeps_its_digits():
     for trace_id in ("59388a1ee2e104a872284eca9321a1d5", "12345678-1234-1234-1234-123456789012"):
         assert spend_log_row(_log(session_id=trace_id))["trace_id"] == trace_id
+
+
+@pytest.mark.parametrize(
+    "name", ["FAD-12", "fad_31-1234567", "t-392481", "CS1234567", "59388a1ee2e104a872284eca9321a1d5"]
+)
+def test_ids_of_tickets_and_tasks_keep_their_digits(name):
+    row = spend_log_row(_log(metadata={"spend_logs_metadata": {"ticket": name, "task_id": name}}))
+    assert (row["ticket_key"], row["task_id"]) == (name, name)
+
+
+@pytest.mark.parametrize("name", ["+49 151 2345 6789", "4915123456789", "theo@example.org", "ask theo@example.org"])
+def test_a_person_in_place_of_an_id_or_alias_is_hidden(name):
+    labels = {"ticket": name, "task_id": name}
+    row = spend_log_row(_log(metadata={"spend_logs_metadata": labels, "user_api_key_alias": name}))
+    key = key_row({"token": "a" * 64, "key_alias": name}, observed_at=datetime(2026, 11, 24))
+    alias = LITELLM_KEYS.frame([key])["key_alias"].item()
+    assert row["key_alias"] == alias
+    for shown in (str(row["ticket_key"]), str(row["task_id"]), alias):
+        assert "~" in shown
+        assert name not in shown
 
 
 def test_a_key_in_clear_is_hashed_like_litellm_does():

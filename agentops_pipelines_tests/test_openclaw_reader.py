@@ -135,6 +135,16 @@ def test_mirrored_and_injected_replies_are_no_calls(home: Home, scratch: Path, m
     assert [row["line_id"] for row in _read(home, scratch).calls] == ["a1"]
 
 
+def test_usage_may_stand_beside_the_message(home: Home, scratch: Path) -> None:
+    """Older harnesses write it there; in the message it counts first."""
+    beside = {**assistant("a1", usage=None), "usage": usage(7, 3, 0)}
+    both = {**assistant("a2", usage=usage(8, 4, 0)), "usage": usage(7, 3, 0)}
+    del beside["message"]["usage"]
+    home.write("s1.jsonl", [header("s1"), beside, both])
+    calls = {row["line_id"]: row for row in _read(home, scratch).calls}
+    assert [calls[name]["input_tokens"] for name in ("a1", "a2")] == [7, 8]
+
+
 def test_failed_calls_without_tokens_are_kept_with_their_kind(home: Home, scratch: Path) -> None:
     failed = assistant(
         "a1",

@@ -324,8 +324,35 @@ def test_session_keys_hide_people(key: str, expected: str) -> None:
     assert public_key(key) == expected
 
 
-def test_run_ids_hide_people_and_keep_what_joins() -> None:
-    assert public_run_id("manual:j1:1795528608681:4") == "manual:j1:1795528608681:4"
-    assert public_run_id("announce:v1:agent:main:x:+4915112345678:r") == (
-        f"announce:v1:agent:main:x:{peer_label('+4915112345678')}:r"
-    )
+def test_a_key_that_only_contains_a_number_hides_it_too() -> None:
+    assert public_key("agent:main:wa-+4915112345678-x") == f"agent:main:{peer_label('wa-+4915112345678-x')}"
+
+
+@pytest.mark.parametrize(
+    ("run_id", "expected"),
+    [
+        ("manual:j1:1795528608681:4", "manual:j1:1795528608681:4"),
+        ("cron:j1:1795528608681", "cron:j1:1795528608681"),
+        ("00000000-1111-2222-3333-444444444444", "00000000-1111-2222-3333-444444444444"),
+        ("announce:v1:agent:main:x:+4915112345678:r", f"announce:v1:agent:main:x:{peer_label('+4915112345678')}:r"),
+        ("announce:v1:agent:main:telegram:123456789:r", f"announce:v1:agent:main:telegram:{peer_label('123456789')}:r"),
+        (
+            "announce:v1:agent:main:slack:channel:c0123abc:thread:99.5:r",
+            f"announce:v1:agent:main:slack:channel:{peer_label('c0123abc')}:thread:{peer_label('99.5')}:r",
+        ),
+        (
+            "announce:v1:agent:main:telegram:group:-1001234567890:subagent:s1:1795528608681",
+            f"announce:v1:agent:main:telegram:group:{peer_label('-1001234567890')}:subagent:s1:1795528608681",
+        ),
+        ("-1001234567890", peer_label("-1001234567890")),
+        ("4915112345678", peer_label("4915112345678")),
+        ("hook:eve@example.com:7", f"hook:{peer_label('eve@example.com')}:7"),
+    ],
+)
+def test_run_ids_hide_people_and_keep_what_joins(run_id: str, expected: str) -> None:
+    assert public_run_id(run_id) == expected
+
+
+def test_a_session_key_is_the_same_inside_a_run_id() -> None:
+    key = "agent:main:whatsapp:direct:+4915112345678:thread:777"
+    assert public_run_id(f"announce:v1:{key}:r") == f"announce:v1:{public_key(key)}:r"

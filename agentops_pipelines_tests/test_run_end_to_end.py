@@ -168,7 +168,13 @@ def test_the_combined_recording_matches_call_by_call(home: Path, monkeypatch: py
         done = agentops("run")
     assert done.exit_code == 0, done.stderr
     published = home / "agentops.duckdb"
-    assert asked(published, "SELECT count(*) FROM core.calls WHERE match_rule = 'response_id'") == [(141,)]
+    assert asked(published, "SELECT count(*) FROM core.calls WHERE match_rule = 'response_id'") == [(144,)]
+    lost = (
+        "SELECT agent_id, session_type, source, count(*) FROM core.calls WHERE line_id LIKE 'trajectory:%' GROUP BY ALL"
+    )
+    assert asked(published, lost) == [("fiducian", "system_event", "both", 3)]
+    jobs = "SELECT DISTINCT job_name FROM core.calls WHERE line_id LIKE 'trajectory:%'"
+    assert asked(published, jobs) == [("standup-reminder",)]
     ((served,),) = asked(published, "SELECT sum(spend_usd) FROM core.calls WHERE match_rule = 'response_id'")
     ((logged,),) = asked(
         published,

@@ -19,7 +19,7 @@ import dagster as dg
 from agentops_pipelines.settings import Settings
 from agentops_pipelines.sources.batches import Batch, Ledger, SourceError
 from agentops_pipelines.sources.schemas import RAW_TABLES, RawTable
-from agentops_pipelines.warehouse import LoadResult, Warehouse, Writer
+from agentops_pipelines.warehouse import LoadResult, Warehouse, Writer, unwritable
 
 logger = logging.getLogger(__name__)
 
@@ -160,13 +160,10 @@ def _load_part(
         with tempfile.TemporaryDirectory(prefix="scratch-", dir=scratch_root) as scratch:
             batches = part.read(writer.ledger(source), Path(scratch))
             result = writer.load(source, batches, scope=part.scope, observed_at=observed_at)
-    except (SourceError, OSError) as error:
-        problem = str(error)
     except Exception as error:
-        # A mistake of ours in one part must not cost the others. The message could quote what was read: only where
-        # it happened is logged.
-        problem = f"{part.scope}: {type(error).__name__} while reading it, a mistake of the program. Please report it."
-        logger.error("%s\n%s", problem, "".join(traceback.format_tb(error.__traceback__)))
+        if unwritable(error, home=scratch_root) is not None:
+            raise  # no source is to blame: the warehouse says what is wrong
+        problem = _problem_of(error, part)
     else:
         loaded.add(result)
         logger.info(
@@ -183,3 +180,14 @@ def _column_schema(table: RawTable) -> dg.TableSchema:
     return dg.TableSchema(
         columns=[dg.TableColumn(column.name, type=column.type, description=column.doc) for column in table.columns]
     )
+
+
+def _problem_of(error: Exception, part: Part) -> str:
+    """What to say of a part that was not read."""
+    if isinstance(error, SourceError | OSError):
+        return str(error)
+    # A mistake of ours in one part must not cost the others. The message could quote what was read: only where
+    # it happened is logged.
+    problem = f"{part.scope}: {type(error).__name__} while reading it, a mistake of the program. Please report it."
+    logger.error("%s\n%s", problem, "".join(traceback.format_tb(error.__traceback__)))
+    return problem

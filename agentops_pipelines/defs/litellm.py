@@ -17,6 +17,7 @@ from agentops_pipelines.defs.ingest import (
 from agentops_pipelines.settings import Settings, load_settings
 from agentops_pipelines.sources.batches import Batch, Ledger, SourceError
 from agentops_pipelines.sources.litellm.api import read_api, read_configuration
+from agentops_pipelines.sources.privacy import shown_url
 
 SOURCE = "litellm"
 
@@ -48,10 +49,14 @@ def proxy_parts(settings: Settings, *, now: datetime) -> list[Part]:
         database = Part(scope=DATABASE_SCOPE, read=lambda ledger, _: _from_database(settings, ledger, now=now))
         if not settings.litellm_base_url:
             return [database]
-        api = Part(scope=settings.litellm_base_url, read=lambda ledger, _: _configuration(settings, now=now))
+        api = Part(scope=shown_url(settings.litellm_base_url), read=lambda ledger, _: _configuration(settings, now=now))
         return [database, api]
     if settings.litellm_base_url:
-        return [Part(scope=settings.litellm_base_url, read=lambda ledger, _: _from_api(settings, ledger, now=now))]
+        return [
+            Part(
+                scope=shown_url(settings.litellm_base_url), read=lambda ledger, _: _from_api(settings, ledger, now=now)
+            )
+        ]
     return []
 
 

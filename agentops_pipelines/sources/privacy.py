@@ -1,6 +1,6 @@
-"""Keeps people out of the warehouse: peer ids become short hashes before they leave a source.
+"""Keeps people and passwords out of the warehouse: peer ids become short hashes before they leave a source.
 
-Belongs here: what to hide and how. Every source passes keys, labels and user names through these functions.
+Belongs here: what to hide and how. Every source passes keys, labels, user names and addresses through these functions.
 """
 
 import hashlib
@@ -32,3 +32,13 @@ def clean_label(text: str, *, limit: int = 120) -> str:
     """A label cut to `limit` characters, with numbers of seven digits and more and mail addresses replaced."""
     text = _ADDRESS.sub(lambda m: peer_label(m[0]), text)
     return _NUMBER.sub(lambda m: peer_label(m[0]), text)[:limit]
+
+
+def shown_url(url: str) -> str:
+    """An address as people may see it: without user name, password, query and fragment, valid or not."""
+    scheme = re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", url)
+    begin = scheme[0] if scheme is not None else ""
+    plain, *more = re.split("[?#]", url[len(begin) :].rstrip("/"), maxsplit=1)
+    if any("@" in rest for rest in more):
+        return f"{begin}…(hidden)"  # the end of a password, or an address in the query: nobody can tell
+    return begin + plain.rpartition("@")[2]

@@ -112,7 +112,7 @@ OPENCLAW_LINES = RawTable(
         written_at time when OpenClaw wrote the line (line timestamp)
         started_at time when the message began: for an assistant line, the start of the model call
         path text file the line was read from, relative to the state directory
-        origin text jsonl, reset_archive, deleted_archive, sqlite or sqlite_archive
+        origin text jsonl, reset_archive, deleted_archive, sqlite, sqlite_archive or trajectory (the transcript is gone)
         provider text assistant: provider id as configured in OpenClaw
         model text assistant: model id asked for, as configured in OpenClaw
         response_model text assistant: model the upstream says has answered, when it says so
@@ -449,6 +449,28 @@ LITELLM_KEYS = RawTable(
     ),
 )
 
+LITELLM_DAILY = RawTable(
+    name="litellm_daily",
+    doc="LiteLLM's own daily counters of each virtual key: they also count requests whose spend log was lost.",
+    source="litellm",
+    key=("usage_date", "key_hash"),
+    columns=_columns(
+        """
+        usage_date time UTC day
+        key_hash text sha256 of the virtual key; '' for requests without one
+        key_alias text alias
+        requests count requests
+        ok_requests count of these, successful ones
+        failed_requests count of these, failed ones
+        prompt_tokens count prompt tokens, cached ones included
+        cache_read_tokens count of these, read from the prompt cache
+        cache_write_tokens count of these, written to the prompt cache
+        output_tokens count completion tokens
+        spend_usd usd spend
+        """
+    ),
+)
+
 LITELLM_DEPLOYMENTS = RawTable(
     name="litellm_deployments",
     doc="Deployments of the proxy's configuration with limits and prices. One row per change.",
@@ -503,6 +525,7 @@ RAW_TABLES: tuple[RawTable, ...] = (
     OPENCLAW_MODEL_ALIASES,
     LITELLM_SPEND_LOGS,
     LITELLM_KEYS,
+    LITELLM_DAILY,
     LITELLM_DEPLOYMENTS,
     LITELLM_ROUTES,
 )

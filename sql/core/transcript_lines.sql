@@ -1,7 +1,8 @@
 -- OpenClaw transcript lines, each counted once, put into turns.
 -- A fork copies its parent's lines, a resumed checkpoint copies a session, and one session can be seen on two hosts:
 -- the same line id written at the same moment with the same content is one line. It belongs to the session that is no
--- fork, then to the oldest. A turn begins with a user line, or where a run answers that no user line opened (the announce
+-- fork, then to the oldest. A call that was recovered from a trajectory counts only while no transcript holds it. A turn
+-- begins with a user line, or where a run answers that no user line opened (the announce
 -- of a sub-agent). The run of a line is the one it names, else the last one that its session's trajectory started before it.
 -- Grain: one row per line (agent_id, session_id, line_id).
 -- Columns:
@@ -60,6 +61,13 @@ copies AS (
   LEFT JOIN raw.openclaw_transcripts t
     ON t.host = l.host AND t.agent_id = l.agent_id AND t.session_id = l.session_id
 ),
+told_twice AS (
+  SELECT DISTINCT r.host, r.agent_id, r.session_id, r.line_id
+  FROM raw.openclaw_lines r
+  JOIN raw.openclaw_lines l
+    ON l.agent_id = r.agent_id AND l.response_id = r.response_id AND l.started_at = r.started_at
+  WHERE r.origin = 'trajectory' AND l.origin <> 'trajectory'
+),
 lines AS (
   SELECT l.*
   FROM raw.openclaw_lines l
@@ -67,6 +75,10 @@ lines AS (
     SELECT 1 FROM copies c
     WHERE c.host = l.host AND c.agent_id = l.agent_id AND c.session_id = l.session_id AND c.line_id = l.line_id
       AND c.copy_number > 1
+  )
+  AND NOT EXISTS (
+    SELECT 1 FROM told_twice w
+    WHERE w.host = l.host AND w.agent_id = l.agent_id AND w.session_id = l.session_id AND w.line_id = l.line_id
   )
 ),
 runs AS (

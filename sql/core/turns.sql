@@ -111,6 +111,7 @@ typed AS (
       WHEN n.mark = 'heartbeat_poll' THEN 'heartbeat'
       WHEN n.mark IN ('cron_wake', 'session_event') THEN 'system_event'
       WHEN n.mark = 'memory_flush' THEN 'maintenance'
+      WHEN n.mark = 'cron' AND n.key_type <> 'unknown' THEN 'cron'
     END AS mark_type,
     CASE n.first_mark
       WHEN 'cron' THEN 'cron'
@@ -137,12 +138,20 @@ decided AS (
     END AS evidence
   FROM typed t
 ),
+-- The first mark names the whole session's job only where it made the session: one of a wake in a main session does not.
+named AS (
+  SELECT
+    e.*,
+    CASE WHEN e.session_type = e.first_mark_type THEN e.first_mark_id END AS own_mark_id,
+    CASE WHEN e.session_type = e.first_mark_type THEN e.first_mark_name END AS own_mark_name
+  FROM decided e
+),
 jobs AS (
   SELECT
     c.*,
     CASE WHEN c.session_type IN ('cron', 'system_event')
-      THEN coalesce(c.key_job_id, c.mark_id, c.first_mark_id) END AS job_id
-  FROM decided c
+      THEN coalesce(c.key_job_id, c.mark_id, c.own_mark_id) END AS job_id
+  FROM named c
 )
 SELECT
   d.turn_id, d.host, d.agent_id, d.session_id, d.session_key, d.started_at, d.ended_at, d.session_type,
@@ -150,7 +159,7 @@ SELECT
   d.evidence,
   d.job_id,
   CASE WHEN d.session_type IN ('cron', 'system_event', 'webhook')
-    THEN coalesce(d.mark_name, d.first_mark_name, j.name) END AS job_name,
+    THEN coalesce(d.mark_name, d.own_mark_name, j.name) END AS job_name,
   d.session_type = 'system_event' AND (
     d.job_id IS NOT NULL OR coalesce(d.mark, '') = 'cron_wake' OR coalesce(d.provenance_tool, '') = 'cron'
     OR coalesce(d.run_message_provider, '') = 'cron-event'

@@ -89,7 +89,9 @@ priced AS (
       AS DECIMAL(28,12)) AS suggested_list_usd
   FROM suggested s
   JOIN conf.tier_order o ON o.position = s.suggested_position
-  LEFT JOIN core.tier_prices p ON p.window_id = s.window_id AND p.tier = o.tier
+  JOIN conf.windows w ON w.window_id = s.window_id
+  LEFT JOIN core.tier_prices p
+    ON p.tier = o.tier AND p.min_prompt_tokens = 0 AND w.last_date >= p.valid_from AND w.last_date < p.valid_to
   WHERE s.suggested_position < s.position
 )
 SELECT

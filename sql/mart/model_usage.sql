@@ -5,6 +5,7 @@
 --   provider  provider that served
 --   model  model that served
 --   model_group_requested  model group or alias asked for
+--   tier  tier asked for; NULL when the model belongs to none
 --   calls  model requests
 --   error_calls  of these, failed or aborted
 --   input_tokens  input tokens, cached ones excluded
@@ -15,6 +16,9 @@
 --   cost_usd  cost on the configured basis (USD)
 --   list_usd  cost at list prices (USD); NULL when nothing is priced
 --   rank_usd  the money that shares and rankings of the window use (USD)
+--   call_share  of the window's requests, 0 to 1; NULL when it has none
+--   rank_share  of the window's rank_usd, 0 to 1; NULL when that is zero
+--   context_tokens_per_call  input and cached tokens carried by a successful request, on average; NULL without one
 --   is_priced  whether every reported token has a list price
 WITH grouped AS (
   SELECT
@@ -36,12 +40,24 @@ WITH grouped AS (
   FROM core.window_usage u
   WHERE NOT u.is_previous
   GROUP BY u.window_id, u.provider, u.model, u.model_group_requested
+),
+tiers AS (
+  SELECT
+    u.window_id,
+    coalesce(u.provider, '') AS provider,
+    coalesce(u.model, '') AS model,
+    coalesce(u.model_group_requested, '') AS model_group_requested,
+    min(u.requested_tier) AS tier
+  FROM core.window_model_usage u
+  GROUP BY
+    u.window_id, coalesce(u.provider, ''), coalesce(u.model, ''), coalesce(u.model_group_requested, '')
 )
 SELECT
   g.window_id,
   g.provider,
   g.model,
   g.model_group_requested,
+  t.tier,
   CAST(coalesce(g.calls, 0) AS BIGINT) AS calls,
   CAST(coalesce(g.error_calls, 0) AS BIGINT) AS error_calls,
   CAST(coalesce(g.input_tokens, 0) AS BIGINT) AS input_tokens,
@@ -52,5 +68,14 @@ SELECT
   CAST(coalesce(g.cost_usd, 0) AS DECIMAL(28,12)) AS cost_usd,
   CAST(g.list_usd AS DECIMAL(28,12)) AS list_usd,
   CAST(coalesce(g.rank_usd, 0) AS DECIMAL(28,12)) AS rank_usd,
+  CAST(g.calls AS DOUBLE) / nullif(CAST(sum(g.calls) OVER (PARTITION BY g.window_id) AS DOUBLE), 0) AS call_share,
+  CAST(coalesce(g.rank_usd, 0) AS DOUBLE)
+    / nullif(CAST(sum(CAST(coalesce(g.rank_usd, 0) AS DECIMAL(28,12))) OVER (PARTITION BY g.window_id) AS DOUBLE), 0)
+    AS rank_share,
+  CAST(g.input_tokens + g.cache_read_tokens + g.cache_write_tokens AS DOUBLE)
+    / nullif(CAST(g.calls - g.error_calls AS DOUBLE), 0) AS context_tokens_per_call,
   g.unpriced_tokens = 0 AS is_priced
 FROM grouped g
+LEFT JOIN tiers t
+  ON t.window_id = g.window_id AND t.provider = coalesce(g.provider, '') AND t.model = coalesce(g.model, '')
+  AND t.model_group_requested = coalesce(g.model_group_requested, '')

@@ -19,6 +19,7 @@ import httpx
 import orjson
 
 from agentops_pipelines.sources.batches import SourceError
+from agentops_pipelines.sources.privacy import shown_url
 
 TRIES = 5
 MAX_WAIT_SECONDS = 120.0
@@ -183,17 +184,11 @@ def _checked_url(base_url: str) -> str:
     if url is None or url.scheme not in ("http", "https") or not url.host or url.userinfo or url.query or url.fragment:
         raise SourceError(
             setting=URL_SETTING,
-            value=_without_secrets(base_url),
+            value=shown_url(base_url),
             problem="not the plain address of a proxy",
             remedy="Write it like http://localhost:4000, without user name, password, '?' or '#'.",
         )
     return base_url.rstrip("/")
-
-
-def _without_secrets(url: str) -> str:
-    """The URL without user name, password, query and fragment, where they may stand in one that is not even valid."""
-    scheme, slashes, rest = url.rpartition("//")
-    return scheme + slashes + rest.rpartition("@")[2].partition("?")[0].partition("#")[0]
 
 
 def _redirect_host(response: httpx.Response) -> str:

@@ -37,7 +37,7 @@ def key_row(key: object, *, observed_at: datetime) -> tuple[object, ...]:
     return (
         token,
         observed_at,
-        text(key.get("key_alias")),
+        label(key.get("key_alias")),
         label(key.get("user_id")),
         text(key.get("team_id")),
         " ".join(_strings(key.get("models"))),

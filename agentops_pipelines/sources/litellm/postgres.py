@@ -1,8 +1,8 @@
-"""Reads LiteLLM's PostgreSQL: spend logs day by day as a stream, then its keys.
+"""Reads LiteLLM's PostgreSQL: spend logs day by day as a stream, then its daily counters and its keys.
 
 Belongs here: the connection (read-only transactions, timeouts), which days and rows are asked for, every way it can
-fail as a sentence that says what to do. The SELECT and what its columns become are spend_log_query.py. Deployments and
-routes stand in no table: api.read_configuration asks the proxy for them.
+fail as a sentence that says what to do. The SELECTs and what their columns become are spend_log_query.py and daily.py.
+Deployments and routes stand in no table: api.read_configuration asks the proxy for them.
 
 A day (days.py) is read in full the first time, later only its rows created since: `created_at` is no index, so the day
 of the start narrows it down. Where older proxies have no `created_at`, the day is read in full again.
@@ -20,6 +20,8 @@ import pyarrow as pa
 from adbc_driver_postgresql import dbapi
 
 from agentops_pipelines.sources.batches import Batch, Ledger, QuarantineEntry, SourceError
+from agentops_pipelines.sources.litellm.daily import TABLE as DAILY_TABLE
+from agentops_pipelines.sources.litellm.daily import daily_frame_of, daily_select
 from agentops_pipelines.sources.litellm.days import (
     DAY,
     SOURCE,
@@ -32,9 +34,10 @@ from agentops_pipelines.sources.litellm.days import (
 from agentops_pipelines.sources.litellm.dimensions import key_row
 from agentops_pipelines.sources.litellm.rows import UnusableRow
 from agentops_pipelines.sources.litellm.spend_log_query import spend_log_frame_of, spend_log_select
-from agentops_pipelines.sources.schemas import LITELLM_KEYS, LITELLM_SPEND_LOGS
+from agentops_pipelines.sources.privacy import shown_url
+from agentops_pipelines.sources.schemas import LITELLM_DAILY, LITELLM_KEYS, LITELLM_SPEND_LOGS
 
-READER = "litellm-postgres-1"
+READER = "litellm-postgres-2"
 
 CREATED_OVERLAP = timedelta(hours=1)
 """How far before the last reading rows are asked for again: clocks that differ, transactions that commit late."""
@@ -103,8 +106,9 @@ def read_postgres(*, database_url: str, ledger: Ledger, since: datetime | None, 
     """What the proxy logged from the day of `since` (None: from its first row) to a minute before `until`.
 
     `until` is the run's now; both are naive UTC. Only what `ledger` does not have is read. Yields batches of some
-    ten thousand spend logs, oldest day first, the ledger entry of a day in its last batch, then one batch of the
-    keys, observed at `until`. A quarantined row's `position` is its start in milliseconds since midnight.
+    ten thousand spend logs, oldest day first, the ledger entry of a day in its last batch, then one batch of the daily
+    counters and one of the keys, observed at `until`. A quarantined row's `position` is its start in milliseconds since
+    midnight.
 
     Raises SourceError, which names the setting to change and never shows the password.
     """
@@ -116,8 +120,11 @@ def read_postgres(*, database_url: str, ledger: Ledger, since: datetime | None, 
         end = closed_end(until)
         first = since if since is not None else _first_start(database, logs)
         if first is not None:
-            for day, read_up_to in open_days(ledger, host=database.shown, reader=READER, since=first, end=end):
+            days = list(open_days(ledger, host=database.shown, reader=READER, since=first, end=end))
+            for day, read_up_to in days:
                 yield from _read_day(database, logs, day, read_up_to=read_up_to, end=end)
+            if days:
+                yield _read_daily(database, first=days[0][0], last=end.date())
         yield _read_keys(database, observed_at=until)
 
 
@@ -172,6 +179,16 @@ def _read_day(
     )
 
 
+def _read_daily(database: "_Database", *, first: date, last: date) -> Batch:
+    """LiteLLM's counters of the days that were just read; none where the proxy is too old to keep any."""
+    table = database.table(DAILY_TABLE)
+    if table is None:
+        return Batch(tables={LITELLM_DAILY: LITELLM_DAILY.frame([])})
+    select = daily_select(table.name, columns=table.columns, first=first, last=last)
+    frame = daily_frame_of(row for result in database.query(select) for row in result.iter_rows(named=True))
+    return Batch(tables={LITELLM_DAILY: frame}, bytes_read=int(frame.estimated_size()))
+
+
 def _read_keys(database: "_Database", *, observed_at: datetime) -> Batch:
     """Keys in use and deleted ones: old spend logs carry their hashes."""
     rows: list[tuple[object, ...]] = []
@@ -207,7 +224,7 @@ class _Database:
     def __init__(self, database_url: str) -> None:
         parts = _url_parts(database_url)
         options = dict(parse_qsl(parts.query))
-        self.shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+        self.shown = shown_url(database_url)
         self._schema = options.get("schema", "")
         kept = {"connect_timeout": _CONNECT_TIMEOUT_SECONDS, "application_name": "agentops"}
         kept |= {name: value for name, value in options.items() if name not in _PRISMA_OPTIONS}

@@ -15,6 +15,7 @@ from agentops_pipelines.sources.litellm.errors import error_class, error_kind
 from agentops_pipelines.sources.litellm.values import (
     LABEL_LENGTH,
     count,
+    identifier,
     key_hash,
     label,
     mapping,
@@ -72,7 +73,7 @@ def spend_log_row(log: Any) -> dict[str, object]:
         "created_at": parse_time(log.get("created_at")),
         "status": status,
         "key_hash": key_hash(log.get("api_key")),
-        "key_alias": text(metadata.get("user_api_key_alias")),
+        "key_alias": label(metadata.get("user_api_key_alias")),
         "user_id": label(log.get("user")),
         "team_id": text(log.get("team_id")),
         "end_user": end_user_label(log.get("end_user")),
@@ -108,11 +109,11 @@ def spend_log_row(log: Any) -> dict[str, object]:
         "trace_id": trace_id(log.get("session_id")),
         "user_agent": label(metadata.get("user_agent")),
         "category": label(labels.get("category")) or label(_tag(tags, "category:")),
-        "ticket_key": text(labels.get("ticket")) or text(_tag(tags, "ticket:")),
+        "ticket_key": identifier(labels.get("ticket")) or identifier(_tag(tags, "ticket:")),
         "method": label(labels.get("method")),
         "pipeline": label(labels.get("pipeline")),
         "step": label(labels.get("step")),
-        "task_id": text(labels.get("task_id")),
+        "task_id": identifier(labels.get("task_id")),
     }
 
 

@@ -19,6 +19,7 @@ from agentops_pipelines.sources.litellm.values import (
     LATEST,
     MAX_STORED_USD,
     MAX_UNIT_PRICE,
+    identifier,
     key_hash,
     label,
     trace_id,
@@ -227,7 +228,7 @@ def _spend_logs(rows: pl.DataFrame) -> pl.DataFrame:
         "created_at": pl.when(_is_time("created_at")).then(pl.col("created_at")),
         "status": pl.col("status"),
         "key_hash": _each(rows["api_key"], key_hash),
-        "key_alias": _text("key_alias"),
+        "key_alias": _each(rows["key_alias"], label),
         "user_id": _each(rows["user"], label),
         "team_id": _text("team_id"),
         "end_user": _each(rows["end_user"], end_user_label),
@@ -262,14 +263,17 @@ def _spend_logs(rows: pl.DataFrame) -> pl.DataFrame:
         "trace_id": _each(rows["session_id"], trace_id),
         "user_agent": _each(rows["user_agent"], label),
         "category": _each(rows["category"], label),
-        "ticket_key": pl.coalesce(_text("ticket"), _text("tag_ticket")),
+        "ticket_key": _each(rows["ticket"], identifier),
         "method": _each(rows["method"], label),
         "pipeline": _each(rows["pipeline"], label),
         "step": _each(rows["step"], label),
-        "task_id": _text("task_id"),
+        "task_id": _each(rows["task_id"], identifier),
     }
-    frame = rows.select(**expressions, tag_category=_each(rows["tag_category"], label))
-    frame = frame.with_columns(category=pl.coalesce("category", "tag_category"))
+    tags = {"tag_category": _each(rows["tag_category"], label), "tag_ticket": _each(rows["tag_ticket"], identifier)}
+    frame = rows.select(**expressions, **tags)
+    frame = frame.with_columns(
+        category=pl.coalesce("category", "tag_category"), ticket_key=pl.coalesce("ticket_key", "tag_ticket")
+    )
     return frame.select(pl.col(name).cast(type_) for name, type_ in LITELLM_SPEND_LOGS.frame_schema.items())
 
 

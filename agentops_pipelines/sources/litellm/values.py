@@ -25,6 +25,7 @@ LABEL_LENGTH = 120
 MAX_UNIT_PRICE = 1_000.0
 """USD per token, beyond which a price is a mistake."""
 
+_TICKET = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}-?\d{1,12}")
 _TRACE_ID = re.compile(r"[0-9a-fA-F-]{16,64}")
 
 
@@ -56,6 +57,11 @@ def label(value: object) -> str | None:
 def trace_id(value: object) -> str | None:
     """A session id. Random ones stay whole (cleaning would cut digits out of them), chosen ones are labels."""
     return value if isinstance(value, str) and _TRACE_ID.fullmatch(value) else label(value)
+
+
+def identifier(value: object) -> str | None:
+    """An id that a client chose: `FAD-12` and random ones stay whole, anything else is cleaned like a label."""
+    return value if isinstance(value, str) and _TICKET.fullmatch(value) else trace_id(value)
 
 
 def key_hash(value: object) -> str | None:

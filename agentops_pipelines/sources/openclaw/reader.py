@@ -3,8 +3,9 @@
 Belongs here: in which order the parts of a state directory are read, and what makes a reader another one. The quirks
 stand in the modules beside it: which files count (files), growing files (growing, fingerprints, lines), archives
 (packed), SQLite (sqlite, database), what a line says (transcripts, calls, usage, marks, phrases, errors, keys), how
-lines become checked columns (linerows, columns), session rows (sessions), runs (trajectories), cron jobs and their runs
-(cron), sub-agents (subagents), openclaw.json (configuration), and what goes into quarantine (problems).
+lines become checked columns (linerows, columns), session rows (sessions), runs (trajectories), calls whose transcript
+is gone (recovered), cron jobs and their runs (cron), sub-agents (subagents), openclaw.json (configuration), and what
+goes into quarantine (problems).
 
 Nothing in a state directory is ever written, and no file is created in it. The reader works beside a running OpenClaw,
 on a read-only mount, and as another user that may read.
@@ -34,7 +35,7 @@ from agentops_pipelines.sources.openclaw.subagents import read_subagents
 from agentops_pipelines.sources.openclaw.trajectories import TrajectoryFile
 from agentops_pipelines.sources.openclaw.transcripts import Transcript
 
-READER = "openclaw-1"
+READER = "openclaw-2"
 """Raise it when the same input gives other rows: everything that still exists is then read again."""
 
 
@@ -86,8 +87,10 @@ def _agent_batches(agent: AgentFiles, *, sink: Sink, ledger: Ledger, scratch: Pa
             yield from read_growing(file, transcript_of, sink=sink, ledger=ledger, now=now)
         if file.stem in shared:
             _add_session_of_shared_name(file, shared[file.stem], sink=sink, ledger=ledger)
+    kept = {file.stem for file in agent.transcripts}
     for file in agent.trajectories:
-        yield from read_growing(file, partial(TrajectoryFile, file, sink=sink), sink=sink, ledger=ledger, now=now)
+        trajectory_of = partial(TrajectoryFile, file, sink=sink, recovers=file.stem not in kept)
+        yield from read_growing(file, trajectory_of, sink=sink, ledger=ledger, now=now)
     if agent.database is not None:
         yield from read_database(agent.database, sink=sink, ledger=ledger, scratch=scratch)
 
