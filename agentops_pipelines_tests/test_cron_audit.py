@@ -86,6 +86,7 @@ JOBS: list[Row] = [
     job("repaired", **LAST),
     job("silenced", **LAST),
     job("untouched", created_at=None),
+    job("fresh", created_at=datetime(2026, 11, 9)),
 ]  # fmt: skip
 CHANGED: list[Row] = [job("repaired"), job("silenced", **OFF), job("new", created_at=datetime(2026, 11, 19))]
 
@@ -267,8 +268,8 @@ def test_states_and_jobs_that_are_gone(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def test_a_job_is_reviewed_in_the_window_in_which_it_was_seen_or_changed(con: duckdb.DuckDBPyConnection) -> None:
-    assert found(con, "good", "2026-W46") == {"changed_job": None}
-    assert found(con, "good", "2026-W48") == {}
+    assert [found(con, "good", week) for week in ("2026-W46", "2026-W47", "2026-W48")] == [{}, {}, {}]
+    assert found(con, "fresh", "2026-W46") == {"changed_job": None}  # created in it
     assert rows(con, "SELECT 1 FROM mart.cron_delivery_audit WHERE job_id = 'new' AND window_id = '2026-W46'") == []
     assert found(con, "untouched", "2026-W46") == {"changed_job": None}
 

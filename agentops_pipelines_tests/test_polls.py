@@ -82,6 +82,9 @@ LINES = [
     *turn(at("10:35"), "c2", response_id="with-ticket", output_tokens=10),
     *turn(at("12:35"), "c6", output_tokens=300),  # its run log was pruned
     *turn(at("13:01:30"), user={"mark": "cron_wake", "mark_id": "remind", "mark_name": "remind"}),
+    *turn(at("17:01"), user={"mark": "cron_wake", "mark_id": "remind", "mark_name": "remind"}),  # its run was pruned
+    *turn(at("17:00"), user={"mark": "cron_wake"}),  # 2026.4 does not say of which job
+    *turn(at("18:00"), user={"provenance_tool": "cron"}),  # nor does 2026.9, and its run was pruned
     *turn(at("14:00"), user={"mark": "session_event"}),  # a wake that no job asked for
     *turn(at("3:00"), "dream"),
     *turn(at("10:20:03"), "ben-cron", agent="ben"),
@@ -104,6 +107,7 @@ JOBS = [
     job("tp", name="task-poll", agent_id="alec"),
     job("tp", host="server", is_builtin=True),
     job("remind", agent_id="alec", payload_kind="systemEvent"),
+    job("nudge", agent_id="alec", payload_kind="systemEvent"),
     job("dream", agent_id="alec", is_builtin=True),
     job("dream", agent_id="alec", host="server"),
     job("hb", agent_id="ben", name="heartbeat-ben", is_builtin=True, payload_kind="heartbeat"),
@@ -122,6 +126,8 @@ RUNS = [
     run("remind", at("15:00"), started_at=at("15:00"), **POLL),  # the main session of then is gone
     run("remind", at("12:59:30"), started_at=at("12:59:20"), session_id="lost", run_key="lost", **POLL),
     run("command", at("10:05:12"), started_at=at("10:05"), **{**POLL, "agent_id": "cleo"}),
+    run("nudge", at("17:00:01"), started_at=at("16:59:59"), **POLL),
+    run("nudge", at("17:00:01"), started_at=at("16:59:59"), host="server", **POLL),
     run("dream", at("3:00:20"), started_at=at("3:00"), session_id="dream", **POLL),
     run("dream", at("4:00:20"), started_at=at("4:00"), session_id="dream-2", **POLL),
     run("hb", at("10:00:55"), started_at=at("10:00:38"), **QUIET),
@@ -203,7 +209,14 @@ def test_a_job_s_polls_count_with_and_without_transcript_and_without_model_call(
 
 def test_an_event_in_the_main_session_is_one_poll_and_counts_without_its_turn(con: duckdb.DuckDBPyConnection) -> None:
     row = poll(con, "job", "alec", "remind")
-    assert (row["runs"], row["model_runs"], row["work_runs"]) == (4, 1, 4)
+    assert (row["runs"], row["model_runs"], row["work_runs"]) == (5, 2, 5)
+
+
+def test_an_event_of_which_only_the_run_log_knows_the_job(con: duckdb.DuckDBPyConnection) -> None:
+    row = poll(con, "job", "alec", "nudge")
+    assert (row["runs"], row["model_runs"], row["cost_usd"]) == (1, 1, Decimal("0.1"))
+    unknown = poll(con, "job", "alec")
+    assert (unknown["poll_name"], unknown["runs"], unknown["model_runs"]) == ("unknown job", 1, 1)
 
 
 def test_a_heartbeat_that_is_a_job_counts_once_and_without_a_call_it_was_empty(con: duckdb.DuckDBPyConnection) -> None:
@@ -224,7 +237,10 @@ def test_two_agents_in_one_minute_are_seen_on_any_host_and_a_skipped_poll_distur
 
 def test_an_agent_is_the_sum_of_its_polls(con: duckdb.DuckDBPyConnection) -> None:
     total = poll(con, "agent", "alec")
-    parts = [poll(con, "heartbeat", "alec"), poll(con, "job", "alec", "tp"), poll(con, "job", "alec", "remind")]
+    parts = [
+        poll(con, "heartbeat", "alec"),
+        *(poll(con, "job", "alec", name) for name in ("tp", "remind", "nudge", None)),
+    ]
     for column in ("runs", "empty_runs", "total_tokens", "cost_usd", "empty_cost_usd", "same_minute_runs"):
         assert total[column] == sum(part[column] for part in parts), column
     assert total["poll_name"] == "all polls"
@@ -247,7 +263,7 @@ def test_who_started_work(con: duckdb.DuckDBPyConnection) -> None:
         ("person", "main"): ("human", 1, 4, 5),
         ("clock", "heartbeat"): ("autonomous", 3, 6, 7),
         ("clock", "cron"): ("autonomous", 5, 6, 6),
-        ("clock", "system_event"): ("autonomous", 1, 1, 1),
+        ("clock", "system_event"): ("autonomous", 1, 4, 4),
         ("webhook", "system_event"): ("autonomous", 1, 1, 1),
         ("webhook", "webhook"): ("autonomous", 1, 1, 1),
         ("agent", "subagent"): ("autonomous", 1, 1, 1),

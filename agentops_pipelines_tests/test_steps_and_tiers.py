@@ -37,6 +37,9 @@ careful = "large"
 category = "deep work"
 method = "_%"
 [price_aliases]
+mini = "openai/gpt-5.4-mini"
+gpt = [{ priced_as = "openai/gpt-5.4" }, { priced_as = "openai/gpt-5.5", since = 2026-11-23 }]
+opus = "anthropic/claude-opus-4-7"
 "openai/gpt-5.4" = [{ priced_as = "openai/gpt-5.4" }, { priced_as = "openai/gpt-5.5", since = 2026-11-23 }]
 """
 SERVED: dict[str, dict[str, Any]] = {
@@ -122,6 +125,7 @@ METHODS = [
     call("tdd", "opus", method="tdd"),
     call("free", "opus", method="free"),
     call("careful", "opus", method="careful"),
+    call("hopeless", "opus", pipeline=None, method="hopeless", status="failure", spend_usd=0),
     call("unpriced", "tiny", prompt=1_000_000, method="free"),
     call("fallback", "gpt", method="free", **SERVED["opus"]),
     call("elsewhere", "gpt", method="free", model="openai/gpt-5.4", provider="azure"),
@@ -167,7 +171,10 @@ def test_a_step_against_a_session(con: duckdb.DuckDBPyConnection) -> None:
     """Nine sessions cost 4 + 2 + 2 + 10 + 3 + 5 + 1 + 1 + 2 = $30, all work of the week 30 + 8 + 7 = $45."""
     row = step(con, "dod", "verify")
     assert row["agent_session_usd"] == pytest.approx(30 / 9)
-    assert row["calls_per_session_usd"] == pytest.approx(30 / 9)
+    # at list: four prompts, 1000 tokens together, and the attempt's 9000; 100 out each; failures have no tokens
+    assert row["list_usd_per_call"] == pytest.approx((10_000 * 2.5 + 500 * 15) / 1e6 / 5)
+    assert row["agent_session_list_usd"] == pytest.approx(0.152575 / 9)
+    assert row["calls_per_session"] == pytest.approx(0.152575 / 9 / 0.0065)
     assert row["rank_share"] == pytest.approx(5 / 45)
 
 
@@ -214,9 +221,7 @@ def test_a_floor_is_told_and_a_worker_has_no_turns(con: duckdb.DuckDBPyConnectio
     assert advice(con)["deep work", "free", "large"]["turns"] == 2
 
 
-@pytest.mark.parametrize(
-    "name", ["mart.pipeline_steps", "core.tier_work", "core.tier_prices", "mart.model_recommendations"]
-)
+@pytest.mark.parametrize("name", ["mart.pipeline_steps", "core.tier_work", "mart.model_recommendations"])
 def test_every_condition_matters(con: duckdb.DuckDBPyConnection, name: str) -> None:
     left = survivors(con, tables()[name].sql)
     assert left == []

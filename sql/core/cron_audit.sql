@@ -19,7 +19,8 @@
 --   delivery_channel  channel; last or NULL means wherever the agent spoke last
 --   delivery_to  recipient as a short hash
 --   is_explicit  delivery is off, or channel and recipient are named
---   is_new_or_changed  first seen, or changed, in the window
+--   is_new_or_changed  seen or changed for the first time in the window; of jobs that were there when their host was first read,
+--         created in it
 --   is_duplicate  an older enabled job of the agent has the same name and schedule
 --   is_never_run  enabled and due, but it has never run
 --   consecutive_errors  failed runs in a row, as last seen
@@ -46,7 +47,9 @@ WITH last_runs AS (
   GROUP BY d.host, d.job_id
 ),
 gateways AS (
-  SELECT j.host, max(j.last_run_at) AS last_run_at FROM core.cron_jobs j GROUP BY j.host
+  SELECT j.host, max(j.last_run_at) AS last_run_at, min(j.first_observed_at) AS first_observed_at
+  FROM core.cron_jobs j
+  GROUP BY j.host
 ),
 jobs AS (
   SELECT
@@ -71,7 +74,12 @@ jobs AS (
       WHEN j.delivery_mode IS NULL THEN coalesce(j.payload_kind, '') <> 'agentTurn'
       ELSE true
     END AS is_explicit,
-    j.first_observed_at, j.changed_at, j.created_at, j.next_run_at, j.consecutive_errors,
+    -- What was there when its host was first read is as old as it says; what came later is new then.
+    CASE
+      WHEN j.changed_at > j.first_observed_at OR j.first_observed_at > g.first_observed_at THEN j.changed_at
+      ELSE coalesce(j.created_at, j.first_observed_at)
+    END AS changed_at,
+    j.first_observed_at, j.created_at, j.next_run_at, j.consecutive_errors,
     coalesce(greatest(j.last_run_at, l.last_run_at), j.last_run_at, l.last_run_at) AS last_run_at,
     r.as_of
   FROM core.cron_jobs j

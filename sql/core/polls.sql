@@ -33,35 +33,46 @@ WITH turns AS (
   LEFT JOIN core.cron_jobs j ON j.host = u.host AND j.job_id = u.job_id
   WHERE u.started_by = 'clock' AND NOT coalesce(j.is_builtin, false)
 ),
--- What a run can be recognised by: its session, else the job of an event, else the heartbeat of its agent.
+-- What a turn can be recognised by: its session; without one in the run log its job; else what woke its agent.
 marks AS (
   SELECT t.turn_id, t.host, 'session ' || t.session_id AS mark, t.started_at FROM turns t
   UNION ALL
   SELECT t.turn_id, t.host, 'job ' || t.job_id AS mark, t.started_at FROM turns t
   UNION ALL
-  SELECT t.turn_id, t.host, 'heartbeat ' || t.agent_id AS mark, t.started_at FROM turns t WHERE t.poll_kind = 'heartbeat'
+  SELECT
+    t.turn_id, t.host,
+    CASE WHEN t.poll_kind = 'heartbeat' THEN 'heartbeat ' ELSE 'event ' END || t.agent_id AS mark,
+    t.started_at
+  FROM turns t
+  WHERE t.job_id IS NULL
 ),
 runs AS (
   SELECT
     r.*,
     'run/' || r.host || '/' || r.job_id || '/' || CAST(r.finished_at AS STRING) || '/' || r.run_key AS poll_id,
     coalesce(j.payload_kind, '') = 'heartbeat' AS is_heartbeat,
+    CASE WHEN r.session_id IS NOT NULL THEN 'session ' || r.session_id ELSE 'job ' || r.job_id END AS mark,
     CASE
-      WHEN r.session_id IS NOT NULL THEN 'session ' || r.session_id
-      WHEN j.payload_kind = 'heartbeat' THEN 'heartbeat ' || r.agent_id
-      ELSE 'job ' || r.job_id
-    END AS mark
+      WHEN j.payload_kind = 'heartbeat' THEN 'heartbeat ' || coalesce(r.agent_id, 'main')
+      WHEN j.payload_kind = 'systemEvent' THEN 'event ' || coalesce(r.agent_id, 'main')
+    END AS other_mark
   FROM core.cron_runs r
   LEFT JOIN core.cron_jobs j ON j.host = r.host AND j.job_id = r.job_id
   WHERE NOT r.is_builtin OR j.payload_kind = 'heartbeat'
 ),
+run_marks AS (
+  SELECT r.poll_id, r.host, r.mark, r.started_at, r.finished_at, 1 AS choice FROM runs r
+  UNION ALL
+  SELECT r.poll_id, r.host, r.other_mark AS mark, r.started_at, r.finished_at, 2 AS choice FROM runs r
+),
 matched AS (
   SELECT
-    m.turn_id, r.poll_id, r.is_empty_poll,
+    m.turn_id, r.poll_id,
     row_number() OVER (
-      PARTITION BY m.turn_id ORDER BY r.started_at DESC NULLS LAST, r.poll_id NULLS LAST
+      PARTITION BY m.turn_id
+      ORDER BY r.choice NULLS LAST, r.started_at DESC NULLS LAST, r.poll_id NULLS LAST
     ) AS n
-  FROM runs r
+  FROM run_marks r
   JOIN marks m
     ON m.host = r.host AND m.mark = r.mark
     -- An event that waits for the next heartbeat is answered after its run has ended.
@@ -73,11 +84,11 @@ answered AS (
     min(t.host) AS host,
     min(t.agent_id) AS agent_id,
     min(t.poll_kind) AS poll_kind,
-    min(t.job_id) AS job_id,
-    min(t.poll_name) AS poll_name,
+    min(CASE WHEN t.poll_kind = 'cron' THEN coalesce(r.job_id, t.job_id) END) AS job_id,
+    min(CASE WHEN t.poll_kind = 'cron' THEN coalesce(r.job_name, r.job_id, t.poll_name) ELSE t.poll_name END) AS poll_name,
     min(t.started_at) AS started_at,
     bool_and(t.is_failed) AS is_failed,
-    bool_or(t.is_empty_poll OR coalesce(x.is_empty_poll, false)) AS is_empty,
+    bool_or(t.is_empty_poll OR coalesce(r.is_empty_poll, false)) AS is_empty,
     CAST(sum(t.calls) AS BIGINT) AS calls,
     CAST(sum(t.output_tokens) AS BIGINT) AS output_tokens,
     CAST(sum(t.total_tokens) AS BIGINT) AS total_tokens,
@@ -86,6 +97,7 @@ answered AS (
     min(t.ticket_key) AS ticket_key
   FROM turns t
   LEFT JOIN matched x ON x.turn_id = t.turn_id AND x.n = 1
+  LEFT JOIN runs r ON r.poll_id = x.poll_id
   GROUP BY coalesce(x.poll_id, t.turn_id)
 )
 SELECT

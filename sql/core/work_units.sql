@@ -50,7 +50,7 @@ SELECT
   CASE
     WHEN t.trigger = 'human' THEN 'person'
     WHEN t.session_type IN ('heartbeat', 'cron') THEN 'clock'
-    WHEN t.session_type = 'system_event' AND t.job_id IS NOT NULL THEN 'clock'
+    WHEN t.is_cron_wake THEN 'clock'
     WHEN t.session_type IN ('webhook', 'system_event') THEN 'webhook'
     WHEN t.session_type = 'subagent' THEN 'agent'
     ELSE 'program'

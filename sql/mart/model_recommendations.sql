@@ -1,6 +1,7 @@
 -- Where a smaller tier might do: work above the tier that the settings name for it, and work whose turns look simple.
 -- Evidence to try something on, never an order: savings are at list prices and suppose as many tokens as before, and no method
--- is moved below its floor. Of work that only LiteLLM saw nothing tells whether it used tools: only its target counts.
+-- is moved below its floor. Work that always fails is left out. Of work that only LiteLLM saw nothing tells whether it used
+-- tools: only its target counts.
 -- Grain: one row per (window_id, category, job_name, method, requested_tier) that a smaller tier is suggested for.
 -- Columns:
 --   window_id  window
@@ -60,6 +61,7 @@ judged AS (
   LEFT JOIN conf.tier_floors f ON f.method = lower(k.method)
   LEFT JOIN conf.tier_order low ON low.tier = f.tier
   CROSS JOIN conf.agent_thresholds h
+  WHERE k.error_calls < k.calls
 ),
 suggested AS (
   SELECT
@@ -78,7 +80,7 @@ priced AS (
   SELECT
     s.*,
     o.tier AS suggested_tier,
-    p.model AS suggested_model,
+    p.priced_as AS suggested_model,
     CAST(
       CAST(p.input_price * CAST(s.input_tokens AS DECIMAL(19,0)) AS DECIMAL(28,12))
       + CAST(p.cache_read_price * CAST(s.cache_read_tokens AS DECIMAL(19,0)) AS DECIMAL(28,12))

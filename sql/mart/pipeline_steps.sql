@@ -24,7 +24,9 @@
 --   input_tokens_cv  standard deviation of the prompt size by its mean; 0 is a fixed budget; NULL with one request
 --   input_p95_by_p50  input_tokens_p95 by input_tokens_p50; 1 is a fixed budget
 --   agent_session_usd  mean rank_usd of an OpenClaw session in the window (USD); NULL without one
---   calls_per_session_usd  how many such requests one session pays for; NULL when a request costs nothing
+--   list_usd_per_call  list_usd per request (USD); NULL when nothing is priced
+--   agent_session_list_usd  mean cost of an OpenClaw session at list prices (USD); NULL without a priced one
+--   calls_per_session  how many such requests one session pays for, at list prices; NULL when either has no price
 WITH steps AS (
   SELECT
     w.window_id, w.rank_basis, c.pipeline, c.step, c.model_group_requested, c.model, c.call_id, c.is_request, c.status,
@@ -72,7 +74,8 @@ grouped AS (
 sessions AS (
   SELECT
     u.window_id, u.agent_id, u.session_id,
-    sum(u.rank_usd) AS rank_usd
+    sum(u.rank_usd) AS rank_usd,
+    sum(u.list_usd) AS list_usd
   FROM core.window_usage u
   WHERE NOT u.is_previous
   GROUP BY u.window_id, u.agent_id, u.session_id
@@ -82,7 +85,9 @@ totals AS (
     s.window_id,
     CAST(sum(s.rank_usd) AS DOUBLE) AS rank_usd,
     CAST(sum(CASE WHEN s.session_id IS NOT NULL THEN coalesce(s.rank_usd, 0) END) AS DOUBLE)
-      / nullif(CAST(count(s.session_id) AS DOUBLE), 0) AS agent_session_usd
+      / nullif(CAST(count(s.session_id) AS DOUBLE), 0) AS agent_session_usd,
+    CAST(sum(CASE WHEN s.session_id IS NOT NULL THEN s.list_usd END) AS DOUBLE)
+      / nullif(CAST(count(s.session_id) AS DOUBLE), 0) AS agent_session_list_usd
   FROM sessions s
   GROUP BY s.window_id
 )
@@ -95,6 +100,8 @@ SELECT
   g.input_tokens_sd / nullif(g.input_tokens_mean, 0) AS input_tokens_cv,
   CAST(g.input_tokens_p95 AS DOUBLE) / nullif(CAST(g.input_tokens_p50 AS DOUBLE), 0) AS input_p95_by_p50,
   t.agent_session_usd,
-  t.agent_session_usd * CAST(g.calls AS DOUBLE) / nullif(CAST(g.rank_usd AS DOUBLE), 0) AS calls_per_session_usd
+  CAST(g.list_usd AS DOUBLE) / nullif(CAST(g.calls AS DOUBLE), 0) AS list_usd_per_call,
+  t.agent_session_list_usd,
+  t.agent_session_list_usd * CAST(g.calls AS DOUBLE) / nullif(CAST(g.list_usd AS DOUBLE), 0) AS calls_per_session
 FROM grouped g
 JOIN totals t ON t.window_id = g.window_id
