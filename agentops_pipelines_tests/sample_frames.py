@@ -60,9 +60,6 @@ tokens_per_day = 1000000
 "routine work" = "standard"
 [mapping.methods]
 tdd-loop = "standard"
-[target_tiers]
-"deep work" = "triage"
-"main conversation" = "standard"
 [lanes]
 ada = "ada"
 pipeline-key = "release pipeline"
@@ -91,11 +88,12 @@ to = "U1"
 "nightly 2" = 4320
 ada = 1440
 [target_tiers]
-"heartbeat poll" = "cheap"
-"nightly" = "cheap"
-"ticket work" = "cheap"
+"heartbeat poll" = "triage"
+"nightly" = "triage"
+"ticket work" = "triage"
+"main conversation" = "standard"
 [tier_floors]
-tdd-loop = "strong"
+tdd-loop = "standard"
 [price_aliases]
 heavy = [{ priced_as = "openai/gpt-5.4" }, { priced_as = "anthropic/claude-opus-4-7", since = 2026-11-16 }]
 """

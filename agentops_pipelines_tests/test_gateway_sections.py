@@ -70,8 +70,8 @@ def test_keys_fallbacks_and_limits_of_a_recorded_proxy(gateway) -> None:
         "the master key is in use (1 request); "
     )
     failed, moved = sentences("fallbacks", rows_of(gateway, "fallbacks", "2026-W48"))
-    assert failed[1].startswith("7 requests failed although the model has a fallback, most by ")
-    assert moved[1].startswith("26 % of heavy requests (8) fell back to another model")
+    assert failed[1].startswith("8 requests failed although the model has a fallback, most by ")
+    assert moved[1].startswith("22 % of heavy requests (8) fell back to another model")
     (full,) = sentences("headroom", rows_of(gateway, "headroom", "2026-W48"))
     assert full == ("mild", "tight-rpm was at its limit in 1 minute and refused 4 requests")
 
@@ -103,7 +103,7 @@ def test_savings_say_percent_money_and_coverage() -> None:
     assert sentences("savings", [total]) == [
         (
             "note",
-            "tiering saved 75 % of what the heavy tier would cost for everything: $25.00 instead of $100.00 at list prices "
+            "tiering saved 75 % of what the heavy tier alone would cost: $25.00 instead of $100.00 at list prices "
             "(90 % of tokens compared)",
         ),
         ("note", "the target mapping would save $5.00 more (20 % of list cost)"),
@@ -125,7 +125,7 @@ def test_a_limit_that_comes_soon_names_a_pool_with_room() -> None:
 def test_little_headroom_is_said_before_the_limit_is_reached() -> None:
     day = {"name": "gpt", "rpm_minutes_100": 0, "tpm_minutes_100": 0, "rejections": 0, "headroom": 0.1}
     assert sentences("headroom", [day]) == [
-        ("mild", "gpt has 10 % headroom on its busiest day (P99 minute of its limit)")
+        ("mild", "gpt has 10 % headroom on its busiest day (P99 minute against its limit)")
     ]
     assert sentences("headroom", [{**day, "headroom": 0.2}]) == []
     assert sentences("headroom", [{**day, "rejections": 2}]) == [("mild", "gpt was refused at its limit (2 times)")]

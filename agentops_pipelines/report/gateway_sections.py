@@ -63,7 +63,7 @@ def _savings(rows: Sequence[Row]) -> Iterable[Finding]:
         return
     yield Finding(
         severity="note",
-        text=f"tiering saved {percent(total['saved_vs_heavy_share'])} of what the heavy tier would cost for everything: "
+        text=f"tiering saved {percent(total['saved_vs_heavy_share'])} of what the heavy tier alone would cost: "
         f"{usd(total['list_usd'])} instead of {usd(total['all_heavy_usd'])} at list prices "
         f"({percent(total['coverage_share'])} of tokens compared)",
     )
@@ -81,8 +81,8 @@ def _fallbacks(rows: Sequence[Row]) -> Iterable[Finding]:
         worst = max((row for row in rows if row["kind"] == "all_failed"), key=lambda row: row["calls"])
         yield Finding(
             severity="mild",
-            text=f"{_times(failed, 'request')} failed although the model has a fallback, most by {_words(worst['reason'])} "
-            "of {model}",
+            text=f"{_times(failed, 'request')} failed although the model has a fallback, "
+            f"most by {_words(worst['reason'])} of {{model}}",
             names={"model": worst["asked"]},
         )
     moved = [row for row in rows if row["kind"] in ("gateway_fallback", "openclaw_fallback")]
@@ -113,7 +113,8 @@ def _headroom(rows: Sequence[Row]) -> Iterable[Finding]:
     elif worst["headroom"] is not None and worst["headroom"] < _LITTLE_HEADROOM:
         yield Finding(
             severity="mild",
-            text=f"{{name}} has {percent(max(worst['headroom'], 0.0))} headroom on its busiest day (P99 minute of its limit)",
+            text=f"{{name}} has {percent(max(worst['headroom'], 0.0))} headroom on its busiest day "
+            "(P99 minute against its limit)",
             names={"name": worst["name"]},
         )
 
@@ -198,8 +199,8 @@ def _caches(rows: Sequence[Row]) -> Iterable[Finding]:
     if beats is not None and (beats["expired_usd"] or 0) >= _CACHE_USD:
         yield Finding(
             severity="note",
-            text=f"heartbeats come after their prompt cache has expired: {usd(beats['expired_usd'])} at list prices for "
-            f"{_times(beats['expired_caches'], 'cold start')}",
+            text=f"heartbeats come after their prompt cache has expired: {usd(beats['expired_usd'])} at list prices "
+            f"for {_times(beats['expired_caches'], 'cold start')}",
         )
 
 
@@ -275,7 +276,9 @@ ORDER BY s.error_lines DESC, s.first_at, s.agent_id
         sql="""
 WITH days AS (
   SELECT h.*, h.deployment_limit_rejections + h.vendor_rejections AS rejections,
-         row_number() OVER (PARTITION BY h.scope, h.name ORDER BY h.headroom NULLS LAST, h.requests DESC, h.local_date) AS n
+         row_number() OVER (
+           PARTITION BY h.scope, h.name ORDER BY h.headroom NULLS LAST, h.requests DESC, h.local_date
+         ) AS n
   FROM mart.pool_headroom AS h
   JOIN core.windows AS w ON w.window_id = $window_id AND h.local_date BETWEEN w.first_date AND w.last_date
 )
@@ -307,8 +310,8 @@ ORDER BY t.rpm_minutes_100 + t.tpm_minutes_100 + t.rejections DESC, d.headroom N
             SectionColumn(name="key_limit_rejections", title="refused by key limits"),
         ),
         findings=_headroom,
-        note="Failed hops of fallbacks that were served and retries leave no row in spend logs: a throttled pool was asked "
-        "more than stands here.",
+        note="Failed hops of fallbacks that were served and retries leave no row in spend logs: a throttled pool was "
+        "asked more than stands here.",
     ),
     Section(
         name="forecast",
@@ -342,22 +345,21 @@ ORDER BY f.weeks_to_limit NULLS LAST, f.headroom_7d, f.scope, f.name
         question="Which calls were not served by the model they asked for, and why?",
         sql="""
 WITH usage AS (
-  SELECT coalesce(requested_tier, 'none') AS tier, sum(calls) AS tier_calls
+  SELECT coalesce(requested_tier, 'none') AS tier, sum(calls)::BIGINT AS tier_calls
   FROM core.window_model_usage WHERE window_id = $window_id GROUP BY ALL
-)
-SELECT f.kind, f.tier, f.model_group_requested AS asked, f.model_group_served AS served, f.requested_pool,
-       f.served_pool, f.reason, f.reason_evidence, count(*)::BIGINT AS calls, any_value(u.tier_calls)::BIGINT AS tier_calls
-FROM (
-  SELECT c.kind, c.tier, c.started_at, c.model_group_requested, c.model_group_served, m.pool AS requested_pool,
-         d.pool AS served_pool, c.reason, c.reason_evidence
+), fallbacks AS (
+  SELECT c.kind, c.tier, c.model_group_requested AS asked, c.model_group_served AS served, m.pool AS requested_pool,
+         d.pool AS served_pool, c.reason, c.reason_evidence, count(*) AS calls
   FROM core.fallback_calls AS c
+  JOIN core.windows AS w ON w.window_id = $window_id AND c.started_at >= w.starts_at AND c.started_at < w.ends_at
   LEFT JOIN core.model_groups AS m ON m.model_group = c.model_group_requested
   LEFT JOIN core.deployments AS d ON d.deployment_id = c.deployment_id
-) AS f
-JOIN core.windows AS w ON w.window_id = $window_id AND f.started_at >= w.starts_at AND f.started_at < w.ends_at
+  GROUP BY ALL
+)
+SELECT f.*, u.tier_calls
+FROM fallbacks AS f
 LEFT JOIN usage AS u ON u.tier = f.tier
-GROUP BY ALL
-ORDER BY f.kind = 'all_failed' DESC, calls DESC, f.kind, asked, served, f.reason
+ORDER BY f.kind <> 'all_failed', f.calls DESC, f.kind, f.asked, f.served, f.requested_pool, f.served_pool, f.reason
 """,
         columns=(
             SectionColumn(name="kind", title="kind", kind="name"),
@@ -371,8 +373,8 @@ ORDER BY f.kind = 'all_failed' DESC, calls DESC, f.kind, asked, served, f.reason
             SectionColumn(name="calls", title="requests"),
         ),
         findings=_fallbacks,
-        note="Spend logs do not hold the failed hop of a fallback that was served: its reason is that of another failure "
-        "in the same minute, or unknown. Proxies that log no fallbacks are not counted here.",
+        note="Spend logs do not hold the failed hop of a fallback that was served: its reason is that of another "
+        "failure in the same minute, or unknown. Proxies that log no fallbacks are not counted here.",
     ),
     Section(
         name="savings",
@@ -512,8 +514,8 @@ SELECT scope, agent_id, name, calls, cache_read_share, broken_caches, broken_tok
 FROM mart.cache_efficiency
 WHERE window_id = $window_id
   AND broken_caches + other_model_caches + expired_caches > 0
-ORDER BY scope = 'session', coalesce(broken_usd, 0) + coalesce(other_model_usd, 0) + coalesce(expired_usd, 0) DESC, scope,
-         name, agent_id
+ORDER BY scope = 'session', coalesce(broken_usd, 0) + coalesce(other_model_usd, 0) + coalesce(expired_usd, 0) DESC,
+         scope, name, agent_id
 """,
         columns=(
             SectionColumn(name="scope", title="", kind="name"),
