@@ -9,6 +9,7 @@ SQL under sql/core and sql/mart has no parameters and no clock: `conf.run` says 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -93,6 +94,12 @@ def write_conf_tables(writer: Writer, settings: Settings, *, as_of: datetime) ->
     )
 
 
+_LIMIT_SCHEMA: dict[str, Any] = {
+    **dict.fromkeys(("scope", "name"), pl.String),
+    **dict.fromkeys(("rpm_limit", "tpm_limit", "tokens_per_day"), pl.Int64),
+}
+
+
 def _gateway_tables(config: Config) -> dict[str, pl.DataFrame]:
     """Tiers, pools, limits and the model map: what the gateway's questions are asked against."""
     limits = [("deployment", name, limit.rpm, limit.tpm, None) for name, limit in config.limits.deployments.items()]
@@ -114,8 +121,7 @@ def _gateway_tables(config: Config) -> dict[str, pl.DataFrame]:
         ),
         "limits": pl.DataFrame(
             limits,
-            schema=dict.fromkeys(("scope", "name"), pl.String)
-            | dict.fromkeys(("rpm_limit", "tpm_limit", "tokens_per_day"), pl.Int64),
+            schema=_LIMIT_SCHEMA,
             orient="row",
         ),
         "model_map": pl.DataFrame(

@@ -80,7 +80,7 @@ priced AS (
   SELECT
     s.*,
     o.tier AS suggested_tier,
-    p.model AS suggested_model,
+    p.priced_as AS suggested_model,
     CAST(
       CAST(p.input_price * CAST(s.input_tokens AS DECIMAL(19,0)) AS DECIMAL(28,12))
       + CAST(p.cache_read_price * CAST(s.cache_read_tokens AS DECIMAL(19,0)) AS DECIMAL(28,12))

@@ -5,7 +5,6 @@
 --   provider  provider that served
 --   model  model that served
 --   model_group_requested  model group or alias asked for
---   tier  tier asked for; NULL when the model belongs to none
 --   calls  model requests
 --   error_calls  of these, failed or aborted
 --   input_tokens  input tokens, cached ones excluded
@@ -40,24 +39,12 @@ WITH grouped AS (
   FROM core.window_usage u
   WHERE NOT u.is_previous
   GROUP BY u.window_id, u.provider, u.model, u.model_group_requested
-),
-tiers AS (
-  SELECT
-    u.window_id,
-    coalesce(u.provider, '') AS provider,
-    coalesce(u.model, '') AS model,
-    coalesce(u.model_group_requested, '') AS model_group_requested,
-    min(u.requested_tier) AS tier
-  FROM core.window_model_usage u
-  GROUP BY
-    u.window_id, coalesce(u.provider, ''), coalesce(u.model, ''), coalesce(u.model_group_requested, '')
 )
 SELECT
   g.window_id,
   g.provider,
   g.model,
   g.model_group_requested,
-  t.tier,
   CAST(coalesce(g.calls, 0) AS BIGINT) AS calls,
   CAST(coalesce(g.error_calls, 0) AS BIGINT) AS error_calls,
   CAST(coalesce(g.input_tokens, 0) AS BIGINT) AS input_tokens,
@@ -76,6 +63,3 @@ SELECT
     / nullif(CAST(g.calls - g.error_calls AS DOUBLE), 0) AS context_tokens_per_call,
   g.unpriced_tokens = 0 AS is_priced
 FROM grouped g
-LEFT JOIN tiers t
-  ON t.window_id = g.window_id AND t.provider = coalesce(g.provider, '') AND t.model = coalesce(g.model, '')
-  AND t.model_group_requested = coalesce(g.model_group_requested, '')
