@@ -63,6 +63,9 @@ tdd-loop = "standard"
 [target_tiers]
 "deep work" = "triage"
 "main conversation" = "standard"
+"heartbeat poll" = "triage"
+"nightly" = "triage"
+"ticket work" = "triage"
 [lanes]
 ada = "ada"
 pipeline-key = "release pipeline"
@@ -90,12 +93,8 @@ to = "U1"
 [poll_intervals]
 "nightly 2" = 4320
 ada = 1440
-[target_tiers]
-"heartbeat poll" = "cheap"
-"nightly" = "cheap"
-"ticket work" = "cheap"
 [tier_floors]
-tdd-loop = "strong"
+tdd-loop = "standard"
 [price_aliases]
 heavy = [{ priced_as = "openai/gpt-5.4" }, { priced_as = "anthropic/claude-opus-4-7", since = 2026-11-16 }]
 """
