@@ -330,6 +330,24 @@ def test_a_full_or_missing_scratch_directory_is_an_error_of_its_own(home: Home, 
         Memory().read(home.path, scratch=blocked)
 
 
+def test_a_new_reader_reads_what_still_exists_and_keeps_the_rest(
+    home: Home, scratch: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _full_home(home)
+    gone = home.write("gone.jsonl", [header("gone"), assistant("g1")])
+    memory = Memory()
+    memory.read(home.path, scratch=scratch)
+    rows = memory.rows_loaded
+    before = {table: dict(kept) for table, kept in memory.tables.items()}
+    gone.unlink()
+    monkeypatch.setattr("agentops_pipelines.sources.openclaw.reader.READER", "openclaw-next")
+    memory.read(home.path, scratch=scratch)
+    assert memory.rows_loaded == rows - 2  # a line and a transcript
+    assert memory.tables == before
+    assert ("gone", "g1") in memory.ids()
+    assert memory.read(home.path, scratch=scratch) == []
+
+
 _ACTIONS = st.lists(
     st.one_of(
         st.tuples(st.just("append"), st.integers(0, 2), st.integers(1, 4)),
