@@ -25,7 +25,7 @@ LABEL_LENGTH = 120
 MAX_UNIT_PRICE = 1_000.0
 """USD per token, beyond which a price is a mistake."""
 
-_TRACE_ID = re.compile(r"[0-9a-fA-F-]{16,64}")
+TRACE_ID = re.compile(r"[0-9a-fA-F-]{16,64}")
 
 
 def mapping(value: object) -> Mapping[str, Any]:
@@ -55,7 +55,7 @@ def label(value: object) -> str | None:
 
 def trace_id(value: object) -> str | None:
     """A session id. Random ones stay whole (cleaning would cut digits out of them), chosen ones are labels."""
-    return value if isinstance(value, str) and _TRACE_ID.fullmatch(value) else label(value)
+    return value if isinstance(value, str) and TRACE_ID.fullmatch(value) else label(value)
 
 
 def key_hash(value: object) -> str | None:
