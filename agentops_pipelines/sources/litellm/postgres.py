@@ -9,6 +9,7 @@ of the start narrows it down. Where older proxies have no `created_at`, the day 
 """
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -268,7 +269,7 @@ class _Database:
                 for statement in _TRANSACTION:
                     cursor.execute(statement)
                 cursor.execute(sql)
-                for batch in cursor.fetch_record_batch():
+                for batch in _ahead(cursor.fetch_record_batch()):
                     yield cast(pl.DataFrame, pl.from_arrow(batch))
         except (dbapi.Error, pa.ArrowException, OSError) as error:
             # not chained: PostgreSQL quotes the query and, with a bad value, the value
@@ -295,6 +296,15 @@ class _Database:
         if sqlstate is None or sqlstate[:2] in ("08", "57"):
             return self.error("the database closed the connection", _BUSY)
         return self.error(f"a query failed (SQLSTATE {sqlstate})", _WRONG_DATABASE)
+
+
+def _ahead(batches: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    """The batches, each fetched while the one before is at work: otherwise the database and we would take turns."""
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="postgres") as fetching:
+        coming = fetching.submit(next, batches, None)
+        while (batch := coming.result()) is not None:
+            coming = fetching.submit(next, batches, None)
+            yield batch
 
 
 def _url_parts(database_url: str) -> SplitResult:
