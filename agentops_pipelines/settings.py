@@ -258,9 +258,7 @@ class Config(_Strict):
     @field_validator("tier_floors")
     @classmethod
     def _known_tiers(cls, wanted: dict[str, str], info: ValidationInfo) -> dict[str, str]:
-        tiers = info.data.get("tiers", {})
-        if unknown := [tier for tier in wanted.values() if tier not in tiers]:
-            raise ValueError(f"[tiers] has no tier {unknown[0]!r}")
+        _check_tiers(wanted, info.data.get("tiers", {}))
         return wanted
 
     @property

@@ -60,6 +60,12 @@ tokens_per_day = 1000000
 "routine work" = "standard"
 [mapping.methods]
 tdd-loop = "standard"
+[target_tiers]
+"deep work" = "triage"
+"main conversation" = "standard"
+"heartbeat poll" = "triage"
+"nightly" = "triage"
+"ticket work" = "triage"
 [lanes]
 ada = "ada"
 pipeline-key = "release pipeline"
@@ -87,11 +93,6 @@ to = "U1"
 [poll_intervals]
 "nightly 2" = 4320
 ada = 1440
-[target_tiers]
-"heartbeat poll" = "triage"
-"nightly" = "triage"
-"ticket work" = "triage"
-"main conversation" = "standard"
 [tier_floors]
 tdd-loop = "standard"
 [price_aliases]
