@@ -487,6 +487,7 @@ def _offline_config() -> dict[str, str | bool | int | float | list[str]]:
 def _open_private(path: Path, *, scratch: Path) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(path, config=_offline_config())
     connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET preserve_insertion_order = false")  # no table has an order; keeping one costs a fifth
     connection.execute(f"SET temp_directory = {_quote(str(scratch))}")
     connection.execute(f"SET checkpoint_threshold = '{_CHECKPOINT_AT}'")
     path.chmod(0o600)
