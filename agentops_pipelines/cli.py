@@ -12,7 +12,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -97,10 +97,14 @@ def run(*, week: str | None, post: bool, demo: bool) -> None:
         raise Misconfigured(_no_webhook(settings))
     window_id = _window(settings, week=week, post=post)
     progress = _console(stderr=True)
-    with progress.status("Loading ..."), _progress_lines(progress):
+    with progress.status("Loading ...") as status, _progress_lines(progress):
+        from rich.markup import escape
+
+        from agentops_pipelines.progress import on_screen
         from agentops_pipelines.run import run_weekly_report  # imports Dagster: a second
 
-        outcome = run_weekly_report(settings, window_id=window_id, post=post)
+        with on_screen(lambda line: status.update(escape(line))) if progress.is_terminal else nullcontext():
+            outcome = run_weekly_report(settings, window_id=window_id, post=post)
     _show_run(settings, outcome, window_id=window_id)
 
 

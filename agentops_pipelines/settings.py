@@ -78,7 +78,7 @@ def _check_tiers(wanted: Mapping[str, str], tiers: Mapping[str, object]) -> None
     for category, tier in wanted.items():
         if tier not in tiers:
             known = ", ".join(tiers) or "none yet"
-            raise ValueError(f"{category!r} is given the tier {tier!r}, which [tiers] does not have (it has: {known})")
+            raise ValueError(f"[tiers] has no tier {tier!r} for {category!r} (it has: {known})")
 
 
 def _alias_list(value: Any) -> Any:

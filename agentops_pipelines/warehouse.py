@@ -346,12 +346,24 @@ class Writer:
         same_key = " AND ".join(f"t.{name} = b.{name}" for name in table.key)
         with self._registered("batch_frame", frame):
             if table.keep is Keep.LAST:
-                self.con.execute(f"DELETE FROM {table.qualified_name} t USING batch_frame b WHERE {same_key}")
+                if self._may_know(table):
+                    self.con.execute(f"DELETE FROM {table.qualified_name} t USING batch_frame b WHERE {same_key}")
                 self.con.execute(f"INSERT INTO {table.qualified_name} BY NAME SELECT {columns} FROM batch_frame")
                 return
             self.con.execute(f"CREATE OR REPLACE TEMP TABLE batch AS SELECT {columns} FROM batch_frame")
         self._drop_known_states(table, same_key, observed_at)
         self.con.execute(f"INSERT INTO {table.qualified_name} BY NAME SELECT * FROM batch")
+
+    def _may_know(self, table: RawTable) -> bool:
+        """Whether a row of the batch may be in the table. The last column of a key tells nearly all rows apart.
+
+        To look there costs a third of a DELETE that finds nothing, which it does in every batch of a first load.
+        """
+        one = table.key[-1]
+        rows = self.con.execute(
+            f"SELECT 1 FROM {table.qualified_name} t JOIN batch_frame b ON t.{one} = b.{one} LIMIT 1"
+        )
+        return rows.fetchone() is not None
 
     @contextmanager
     def _registered(self, name: str, frame: pl.DataFrame) -> Iterator[None]:
@@ -475,6 +487,7 @@ def _offline_config() -> dict[str, str | bool | int | float | list[str]]:
 def _open_private(path: Path, *, scratch: Path) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(path, config=_offline_config())
     connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET preserve_insertion_order = false")  # no table has an order; keeping one costs a fifth
     connection.execute(f"SET temp_directory = {_quote(str(scratch))}")
     connection.execute(f"SET checkpoint_threshold = '{_CHECKPOINT_AT}'")
     path.chmod(0o600)

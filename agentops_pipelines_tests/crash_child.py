@@ -14,7 +14,7 @@ from pathlib import Path
 
 from agentops_pipelines import warehouse as warehouse_module
 from agentops_pipelines.conf import write_conf_tables
-from agentops_pipelines.settings import StateDir
+from agentops_pipelines.settings import StateDir, load_settings
 from agentops_pipelines.sources.openclaw.reader import ReadRules, read_state_dir
 from agentops_pipelines.warehouse import Warehouse, WarehouseUnwritable, Writer
 from agentops_pipelines_tests.world import AS_OF, make_settings, tables
@@ -48,6 +48,18 @@ def whole_load(home: Path, state: Path, failpoint: Failpoint | None = None) -> N
             for table in tables().values():
                 writer.run_table(table)
         locked.publish()
+
+
+def litellm_load(environ: dict[str, str], now: datetime, failpoint: Failpoint | None = None) -> None:
+    """What a run does with LiteLLM, as the settings in `environ` say."""
+    from agentops_pipelines.defs.ingest import load_parts, warehouse_of
+    from agentops_pipelines.defs.litellm import proxy_parts
+
+    if failpoint is not None:
+        _arm(failpoint)
+    settings = load_settings(environ)
+    loaded = load_parts(warehouse_of(settings), "litellm", proxy_parts(settings, now=now), observed_at=now)
+    assert loaded.problems == []
 
 
 UNWRITABLE = 77

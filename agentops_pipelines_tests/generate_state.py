@@ -173,11 +173,14 @@ class Session:
         return [orjson.dumps(line) for line in self.transcript.lines]
 
 
-def generate(out: Path, *, sessions: int, sqlite: bool = False, seed: int = 7) -> Truth:
-    """Write OUT/state and OUT/truth.json and return the truth. OUT must not have them yet."""
+def generate(out: Path, *, sessions: int, sqlite: bool = False, seed: int = 7, trajectories: bool = False) -> Truth:
+    """Write OUT/state and OUT/truth.json and return the truth. OUT must not have them yet.
+
+    With `trajectories` each transcript file has one beside it, which alone knows the key of what was reset or deleted.
+    """
     state = out / "state"
     state.mkdir(parents=True)
-    writer = TableWriter(state) if sqlite else FileWriter(state)
+    writer = TableWriter(state) if sqlite else FileWriter(state, trajectories=trajectories)
     generator = Generator(seed, sqlite=sqlite)
     for session in generator.sessions(sessions):
         generator.truth.bytes += writer.write(session)
@@ -373,8 +376,9 @@ class Generator:
 class FileWriter:
     """OpenClaw 2026.6: a transcript is a file, session rows are one file an agent."""
 
-    def __init__(self, state: Path) -> None:
+    def __init__(self, state: Path, *, trajectories: bool) -> None:
         self._state = state
+        self._trajectories = trajectories
         self._rows: dict[str, dict[str, Any]] = {}
 
     def write(self, session: Session) -> int:
@@ -392,6 +396,9 @@ class FileWriter:
         path = folder / name
         path.write_bytes(content)
         os.utime(path, (session.ended_at / SECOND, session.ended_at / SECOND))
+        if self._trajectories:
+            sidecar = folder / f"{session.transcript.session_id}.trajectory.jsonl"
+            sidecar.write_bytes(orjson.dumps(_run_start(session)) + b"\n")
         return len(content)
 
     def finish(self) -> None:
@@ -514,6 +521,25 @@ def _row(session: Session) -> dict[str, Any]:
         "model": session.model.name,
         "status": "done",
         "totalTokensFresh": True,
+    }
+
+
+def _run_start(session: Session) -> dict[str, Any]:
+    """The event that opens a session's first run."""
+    session_id = session.transcript.session_id
+    return {
+        "traceSchema": "openclaw-trajectory",
+        "schemaVersion": 1,
+        "traceId": session_id,
+        "source": "runtime",
+        "type": "session.started",
+        "ts": datetime.fromtimestamp(session.transcript.started_at / SECOND, UTC).isoformat(timespec="milliseconds"),
+        "sessionId": session_id,
+        "sessionKey": session.key,
+        "runId": f"run-{session_id}",
+        "provider": session.model.provider,
+        "modelId": session.model.name,
+        "data": {"trigger": "heartbeat" if session.kind.name == "heartbeat" else "user"},
     }
 
 

@@ -14,7 +14,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,6 +110,9 @@ class PostgresServer:
     """A running server."""
 
     port: int
+    pid: int
+    programs: Path
+    """The server's programs: psql for what the driver does not do."""
     databases: int = 0
 
     def url(self, database: str = "postgres", *, user: str = "postgres", password: str = PASSWORD) -> str:
@@ -122,6 +125,16 @@ class PostgresServer:
         name = f"litellm_{self.databases}"
         Database(url=self.url()).execute(f"CREATE DATABASE {name}")
         return Database(url=self.url(name))
+
+    def copy(self, database: "Database", table: str, columns: Sequence[str], chunks: Iterable[bytes]) -> None:
+        """Adds rows in the text format of COPY, as they come."""
+        names = ", ".join(f'"{name}"' for name in columns)
+        command = [self.programs / "psql", "-q", "-d", database.url, "-c", f'COPY "{table}" ({names}) FROM STDIN']
+        with subprocess.Popen(command, stdin=subprocess.PIPE) as psql:
+            assert psql.stdin is not None
+            for chunk in chunks:
+                psql.stdin.write(chunk)
+        assert psql.returncode == 0, "COPY failed"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,7 +212,7 @@ def serve_postgres() -> Iterator[PostgresServer]:
                 **run,
             )
         try:
-            server = PostgresServer(port=port)
+            server = PostgresServer(port=port, pid=process.pid, programs=binaries)
             _wait_until_ready(server, process)
             yield server
         finally:

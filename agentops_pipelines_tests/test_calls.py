@@ -476,6 +476,38 @@ def test_gateway_only_rows_keep_their_own_evidence(tmp_path: Path) -> None:
     assert {call["lane"] for call in found} == {"alec"}
 
 
+def test_the_call_that_wrote_a_summary_is_maintenance(tmp_path: Path) -> None:
+    """Known by the agent's key and the moment; with two candidates for one compaction nothing is guessed."""
+    compaction = {"kind": "compaction"}
+    second = timedelta(seconds=1)
+    found = calls(
+        tmp_path,
+        lines=[
+            *turn("t", response_id="r1"),
+            line("c1", T + MINUTE, compaction),
+            line("c2", T + 2 * MINUTE, compaction),
+            line("c3", T + 3 * MINUTE, compaction, agent_id="costaff"),
+        ],
+        requests=[
+            request("r1", T + second),
+            request("summary", T + MINUTE - second),
+            request("long ago", T + MINUTE - 6 * second),
+            request("later", T + MINUTE + 2 * second),
+            request("failed", T + MINUTE, status="failure", error_kind="timeout"),
+            request("a step", T + MINUTE, pipeline="dod-verify"),
+            request("of another key", T + MINUTE, key_hash="k2", key_alias="costaff"),
+            request("either", T + 2 * MINUTE),
+            request("or", T + 2 * MINUTE - second),
+            request("of another agent", T + 3 * MINUTE),
+        ],
+    )
+    types = {call["request_id"]: (call["session_type"], call["type_evidence"]) for call in found}
+    assert types.pop("summary") == ("maintenance", "compaction")
+    assert types.pop("r1") == ("unknown", "none")
+    assert types.pop("a step") == ("llm_task", "gateway")
+    assert set(types.values()) == {("api", "gateway")}
+
+
 def test_failures_carry_estimated_tokens(tmp_path: Path) -> None:
     (call,) = calls(tmp_path, requests=[request("1", T, status="failure", error_kind="timeout", spend_usd=0.0)])
     assert (call["status"], call["error_kind"], call["tokens_basis"], call["list_usd"]) == (

@@ -225,7 +225,7 @@ def test_a_proxy_of_old_lacks_columns(database):
     assert (found["status"], found["litellm_call_id"], found["trace_id"]) == ("failure", "from-metadata", None)
     assert found["created_at"] is found["attempted_fallbacks"] is found["original_model_group"] is None
     assert len(store.tables[LITELLM_KEYS]) == 1
-    assert read(database, store).heights == [1, 0, 1, 0]  # read in full again: nothing says what is new
+    assert read(database, store).heights == [1, 1]  # read in full again: nothing says what is new
 
 
 def test_deleted_keys_are_added_and_keys_in_use_win(database):
@@ -321,7 +321,7 @@ def test_many_rows_come_as_a_stream_with_the_ledger_at_its_end(database):
     )
     store = read(database, since=datetime(2026, 11, 24))
     assert sum(store.heights) == 80_000
-    assert len(store.heights) > 2
+    assert len(store.heights) > 1
     logs = [batch for batch in store.batches if LITELLM_SPEND_LOGS in batch.tables]
     assert [bool(batch.ledger) for batch in logs] == [False] * (len(logs) - 1) + [True]
     assert store.entries[(logs[-1].ledger[0].host, "spend_logs/2026-11-24")].position == 80_000
@@ -414,7 +414,6 @@ def test_a_connection_that_breaks_is_explained_and_what_came_is_kept(database):
         since=datetime(2026, 11, 24),
         until=datetime(2026, 11, 27),
     )
-    store.take(next(batches))
     store.take(next(batches))
     database.execute(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'agentops'"

@@ -330,6 +330,24 @@ def test_a_full_or_missing_scratch_directory_is_an_error_of_its_own(home: Home, 
         Memory().read(home.path, scratch=blocked)
 
 
+def test_a_new_reader_reads_what_still_exists_and_keeps_the_rest(
+    home: Home, scratch: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _full_home(home)
+    gone = home.write("gone.jsonl", [header("gone"), assistant("g1")])
+    memory = Memory()
+    memory.read(home.path, scratch=scratch)
+    rows = memory.rows_loaded
+    before = {table: dict(kept) for table, kept in memory.tables.items()}
+    gone.unlink()
+    monkeypatch.setattr("agentops_pipelines.sources.openclaw.reader.READER", "openclaw-next")
+    memory.read(home.path, scratch=scratch)
+    assert memory.rows_loaded == rows - 2  # a line and a transcript
+    assert memory.tables == before
+    assert ("gone", "g1") in memory.ids()
+    assert memory.read(home.path, scratch=scratch) == []
+
+
 _ACTIONS = st.lists(
     st.one_of(
         st.tuples(st.just("append"), st.integers(0, 2), st.integers(1, 4)),
@@ -338,6 +356,7 @@ _ACTIONS = st.lists(
         st.tuples(st.just("archive"), st.integers(0, 2), st.integers(0, 9)),
         st.tuples(st.just("delete"), st.integers(0, 2), st.just(0)),
         st.tuples(st.just("sqlite"), st.integers(0, 2), st.integers(1, 3)),
+        st.tuples(st.just("migrate"), st.integers(0, 2), st.integers(0, 2)),
         st.tuples(st.just("read"), st.just(0), st.just(0)),
     ),
     max_size=25,
@@ -368,7 +387,10 @@ def test_any_interleaving_of_writing_and_reading_ends_with_all_that_was_ever_vis
 
 
 class _Story:
-    """Three sessions that grow, are torn, rewritten, archived and deleted, in files and in SQLite."""
+    """Three sessions that grow, are torn, rewritten, archived and deleted, in files and in SQLite.
+
+    A migration copies a session into SQLite, where it goes on; its file stays, gets an archive's name, or goes.
+    """
 
     def __init__(self, home: Home) -> None:
         self.home = home
@@ -381,6 +403,7 @@ class _Story:
         self._rest: dict[int, Line] = {}
         self._archived: set[tuple[str, str]] = set()
         self._stored: dict[int, int] = {}
+        self._migrated: set[int] = set()
 
     def visible(self) -> set[tuple[str, str]]:
         """(session, line) of every whole line that is on disk now."""
@@ -395,6 +418,15 @@ class _Story:
             self._stored[session] = known + amount
             return
         lines = self._lines.setdefault(session, [])
+        if session in self._migrated:
+            if action == "append":
+                new = [self._new_line() for _ in range(amount)]
+                self.home.database().put(f"f{session}", new, first_seq=len(lines) + 1)
+                lines.extend(new)
+            return
+        if action == "migrate":
+            self._migrate(session, lines, amount)
+            return
         if action == "append":
             if session in self._rest:
                 lines.append(self._rest.pop(session))
@@ -423,6 +455,19 @@ class _Story:
             self._path(session).unlink(missing_ok=True)
             return
         self._write(session)
+
+    def _migrate(self, session: int, lines: list[Line], leftover: int) -> None:
+        if not lines:
+            return
+        self._drop_torn(session)
+        self._write(session)
+        self.home.database().put(f"f{session}", [header(f"f{session}", version=4), *lines])
+        self._migrated.add(session)
+        path = self._path(session)
+        if leftover == 1:
+            path.rename(path.with_name(f"f{session}.jsonl.deleted.2026-11-25T14-01-29.637Z"))
+        elif leftover == 2:
+            path.unlink()
 
     def _drop_torn(self, session: int) -> None:
         self._torn.pop(session, None)

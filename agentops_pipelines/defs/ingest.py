@@ -16,6 +16,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from agentops_pipelines.progress import counted
 from agentops_pipelines.settings import Settings
 from agentops_pipelines.sources.batches import Batch, Ledger, SourceError
 from agentops_pipelines.sources.schemas import RAW_TABLES, RawTable
@@ -158,7 +159,7 @@ def _load_part(
 ) -> None:
     try:
         with tempfile.TemporaryDirectory(prefix="scratch-", dir=scratch_root) as scratch:
-            batches = part.read(writer.ledger(source), Path(scratch))
+            batches = counted(part.read(writer.ledger(source), Path(scratch)), f"{source} {part.scope}")
             result = writer.load(source, batches, scope=part.scope, observed_at=observed_at)
     except Exception as error:
         if unwritable(error, home=scratch_root) is not None:

@@ -23,7 +23,8 @@
 --   local_week  ISO week in the configured time zone
 --   session_type  main, heartbeat, cron, subagent, webhook, system_event, channel, dm, named, acp, llm_task,
 --         worker, api, maintenance or unknown
---   type_evidence  what decided the type: run, provenance, mark, key, first mark, other turns, gateway or none
+--   type_evidence  what decided the type: run, provenance, mark, key, first mark, other turns, gateway, none, or compaction: a
+--         request by the agent's key that ended when the one compaction was written
 --   category  what the operator calls the work
 --   trigger  human or autonomous
 --   job_id  cron job
@@ -79,6 +80,26 @@ WITH openclaw AS (
   LEFT JOIN core.matches m ON m.agent_id = l.agent_id AND m.session_id = l.session_id AND m.line_id = l.line_id
   WHERE l.kind = 'assistant'
 ),
+key_agents AS (
+  SELECT DISTINCT g.key_hash, m.agent_id
+  FROM core.matches m
+  JOIN core.gateway_calls g ON g.request_id = m.request_id
+  WHERE m.match_rule = 'response_id'
+),
+-- The call that wrote a compaction's summary stands in no transcript: only its result does.
+summaries AS (
+  SELECT
+    g.request_id,
+    count(*) OVER (PARTITION BY g.request_id) AS compactions,
+    count(*) OVER (PARTITION BY l.agent_id, l.session_id, l.line_id) AS requests
+  FROM core.transcript_lines l
+  JOIN key_agents k ON k.agent_id = l.agent_id
+  JOIN core.gateway_calls g
+    ON g.key_hash = k.key_hash
+    AND g.ended_at >= l.written_at - INTERVAL '5' SECOND AND g.ended_at <= l.written_at + INTERVAL '1' SECOND
+  LEFT JOIN core.matches m ON m.request_id = g.request_id
+  WHERE l.kind = 'compaction' AND g.status = 'ok' AND g.session_type = 'api' AND m.request_id IS NULL
+),
 joined AS (
   SELECT
     CASE WHEN o.line_id IS NULL OR o.match_rule = 'error_window' THEN 'll/' || g.request_id
@@ -90,8 +111,8 @@ joined AS (
     CASE WHEN o.match_rule = 'error_window' THEN g.started_at ELSE coalesce(o.started_at, g.started_at) END AS started_at,
     CASE WHEN o.match_rule = 'error_window' THEN g.ended_at ELSE coalesce(o.written_at, g.ended_at) END AS ended_at,
     g.first_token_at,
-    coalesce(o.session_type, g.session_type) AS session_type,
-    coalesce(o.evidence, 'gateway') AS type_evidence,
+    CASE WHEN s.request_id IS NOT NULL THEN 'maintenance' ELSE coalesce(o.session_type, g.session_type) END AS session_type,
+    CASE WHEN s.request_id IS NOT NULL THEN 'compaction' ELSE coalesce(o.evidence, 'gateway') END AS type_evidence,
     coalesce(o.trigger, 'autonomous') AS trigger,
     o.job_id, o.job_name,
     g.category AS tag,
@@ -120,6 +141,7 @@ joined AS (
     g.ticket_key, g.method, g.pipeline, g.step
   FROM openclaw o
   FULL OUTER JOIN core.gateway_calls g ON g.request_id = o.request_id
+  LEFT JOIN summaries s ON s.request_id = g.request_id AND s.compactions = 1 AND s.requests = 1
 ),
 placed AS (
   SELECT

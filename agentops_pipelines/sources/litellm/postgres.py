@@ -9,8 +9,9 @@ of the start narrows it down. Where older proxies have no `created_at`, the day 
 """
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any, cast
 from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
@@ -145,7 +146,10 @@ def _first_start(database: "_Database", logs: _Table) -> datetime | None:
 def _read_day(
     database: "_Database", logs: _Table, day: date, *, read_up_to: datetime | None, end: datetime
 ) -> Iterator[Batch]:
-    """The day's rows, or those created since it was read before; then its ledger entry."""
+    """The day's rows, or those created since it was read before; the ledger entry comes with the last of them.
+
+    Most days are one batch: a commit of its own for the entry would double the commits of a first load.
+    """
     is_partial = read_up_to is not None and "created_at" in logs.columns
     select = spend_log_select(
         logs.name,
@@ -155,10 +159,13 @@ def _read_day(
         created_from=read_up_to - CREATED_OVERLAP if read_up_to is not None and is_partial else None,
     )
     loaded = 0
+    last: Batch | None = None
     for result in database.query(select):
+        if last is not None:
+            yield last
         frame, unusable = spend_log_frame_of(result)
         loaded += frame.height
-        yield Batch(
+        last = Batch(
             tables={LITELLM_SPEND_LOGS: frame},
             quarantine=[
                 QuarantineEntry(
@@ -173,10 +180,9 @@ def _read_day(
             bytes_read=int(result.estimated_size()),
             newest_data_at=cast("datetime | None", frame["ended_at"].max()),
         )
-    yield Batch(
-        tables={LITELLM_SPEND_LOGS: LITELLM_SPEND_LOGS.frame([])},
-        ledger=[day_entry(day, host=database.shown, reader=READER, rows=loaded, end=end)],
-    )
+    if last is None:
+        last = Batch(tables={LITELLM_SPEND_LOGS: LITELLM_SPEND_LOGS.frame([])})
+    yield replace(last, ledger=[day_entry(day, host=database.shown, reader=READER, rows=loaded, end=end)])
 
 
 def _read_daily(database: "_Database", *, first: date, last: date) -> Batch:
@@ -263,7 +269,7 @@ class _Database:
                 for statement in _TRANSACTION:
                     cursor.execute(statement)
                 cursor.execute(sql)
-                for batch in cursor.fetch_record_batch():
+                for batch in _ahead(cursor.fetch_record_batch()):
                     yield cast(pl.DataFrame, pl.from_arrow(batch))
         except (dbapi.Error, pa.ArrowException, OSError) as error:
             # not chained: PostgreSQL quotes the query and, with a bad value, the value
@@ -290,6 +296,15 @@ class _Database:
         if sqlstate is None or sqlstate[:2] in ("08", "57"):
             return self.error("the database closed the connection", _BUSY)
         return self.error(f"a query failed (SQLSTATE {sqlstate})", _WRONG_DATABASE)
+
+
+def _ahead(batches: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    """The batches, each fetched while the one before is at work: otherwise the database and we would take turns."""
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="postgres") as fetching:
+        coming = fetching.submit(next, batches, None)
+        while (batch := coming.result()) is not None:
+            coming = fetching.submit(next, batches, None)
+            yield batch
 
 
 def _url_parts(database_url: str) -> SplitResult:
