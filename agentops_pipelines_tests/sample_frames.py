@@ -339,7 +339,7 @@ class _World:
         self._turn({**fork, "path": "agents/ada/sessions/ada-fork.jsonl", "origin": "jsonl"}, after, None, None)
 
     def recovered(self) -> None:
-        """Calls out of trajectories, half of them in a transcript too; requests that wrote the summary of a compaction."""
+        """Calls out of trajectories, half of them in a transcript too; requests that wrote a compaction."""
         calls = [row for row in self.rows[OPENCLAW_LINES] if row.get("response_id") and row.get("started_at")]
         for number, row in enumerate(calls[:24]):
             later = timedelta(minutes=5 if number % 2 else 0)
