@@ -1,7 +1,7 @@
-# `make demo` shows a report of the bundled sample, `make test` runs the tests. Both set up .venv on a machine that has
-# only Python 3.11 or newer; with uv the set-up is faster.
+# `make demo` shows a report of the bundled sample, `make test` runs the tests, `make bench` measures what loading costs.
+# They set up .venv on a machine that has only Python 3.11 or newer; with uv the set-up is faster.
 
-.PHONY: install demo test check dev clean
+.PHONY: install demo test bench check dev clean
 .DEFAULT_GOAL := demo
 
 VENV := .venv
@@ -24,6 +24,12 @@ dev: $(VENV)/.installed
 
 test: $(VENV)/.installed-dev
 	$(PYTHON) -m pytest
+
+# What loading costs, beside a bare scan of the same data in the same run; a few minutes.
+bench: $(VENV)/.installed-dev
+	$(PYTHON) -m agentops_pipelines_tests.benchmarks.openclaw_load
+	$(PYTHON) -m agentops_pipelines_tests.benchmarks.openclaw_load --sqlite
+	$(PYTHON) -m agentops_pipelines_tests.benchmarks.litellm_load
 
 check: $(VENV)/.installed-dev
 	$(VENV)/bin/ruff format --check .

@@ -9,12 +9,14 @@ SQL under sql/core and sql/mart has no parameters and no clock: `conf.run` says 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from agentops_pipelines.agent_conf import AGENT_CONF_TABLES, agent_tables
 from agentops_pipelines.pricing import PricedModel, list_prices
-from agentops_pipelines.settings import Settings
+from agentops_pipelines.settings import Config, Settings
 from agentops_pipelines.sources.privacy import clean_label
 from agentops_pipelines.sources.schemas import UNIT_PRICE
 from agentops_pipelines.warehouse import Writer
@@ -26,8 +28,13 @@ CONF_TABLES: dict[str, str] = {
     "windows": "Reporting windows: every ISO week in history, the 7 days up to now, the 7 days before these.",
     "lanes": "Virtual key aliases that stand for an agent lane of another name.",
     "category_rules": "What the operator calls each kind of work; the first rule that matches wins.",
-    "tiers": "Model names that belong to a tier.",
+    "tiers": "Model names that belong to a tier; the first of a tier (position 1) gives it its price.",
+    "pools": "Deployments that draw on one pool, by the settings.",
+    "limits": "Limits of deployments and pools that the settings set in place of the proxy's.",
+    "model_map": "Which tier a category should use and which model a ticket method should use.",
+    "target_tiers": "The tier each category is priced at when savings of the target mapping are computed.",
     "list_prices": "Public list prices of the models met, in USD per token, by validity and prompt size.",
+    **AGENT_CONF_TABLES,
 }
 """Every conf table with its description, for the data dictionary and the asset graph."""
 
@@ -42,7 +49,7 @@ def write_conf_tables(writer: Writer, settings: Settings, *, as_of: datetime) ->
     days = list(local_days(zone, first=_local_date(first, zone), last=_local_date(max(last, as_of), zone)))
     models, deployments = _models(writer)
     prices = list_prices(
-        models,
+        models | {PricedModel(provider="", model=names[0]) for names in settings.config.tiers.values() if names},
         first_day=days[0][0],
         last_day=days[-1][0],
         aliases=settings.config.price_aliases,
@@ -79,15 +86,49 @@ def write_conf_tables(writer: Writer, settings: Settings, *, as_of: datetime) ->
                 | dict.fromkeys(("category", "session_type", "job_name", "method", "tag"), pl.String),
                 orient="row",
             ),
-            "tiers": _pairs(
-                ((model, tier) for tier, models_of_tier in config.tiers.items() for model in models_of_tier),
-                "model",
-                "tier",
-            ),
             "list_prices": prices,
+            **_gateway_tables(config),
+            **agent_tables(writer, config, tiers=config.tiers, first=first, as_of=as_of),
         },
         types=_TYPES,
     )
+
+
+_LIMIT_SCHEMA: dict[str, Any] = {
+    **dict.fromkeys(("scope", "name"), pl.String),
+    **dict.fromkeys(("rpm_limit", "tpm_limit", "tokens_per_day"), pl.Int64),
+}
+
+
+def _gateway_tables(config: Config) -> dict[str, pl.DataFrame]:
+    """Tiers, pools, limits and the model map: what the gateway's questions are asked against."""
+    limits = [("deployment", name, limit.rpm, limit.tpm, None) for name, limit in config.limits.deployments.items()]
+    limits += [
+        ("pool", name, limit.rpm, limit.tpm, limit.tokens_per_day) for name, limit in config.limits.pools.items()
+    ]
+    expected = [("operation", category, tier) for category, tier in config.mapping.operations.items()]
+    expected += [("method", method.lower(), model) for method, model in config.mapping.methods.items()]
+    return {
+        "tiers": pl.DataFrame(
+            [(model, tier, n) for tier, models in config.tiers.items() for n, model in enumerate(models, start=1)],
+            schema={"model": pl.String, "tier": pl.String, "position": pl.Int64},
+            orient="row",
+        ),
+        "pools": _pairs(
+            ((deployment, pool) for pool, deployments in config.pools.items() for deployment in deployments),
+            "deployment_id",
+            "pool",
+        ),
+        "limits": pl.DataFrame(
+            limits,
+            schema=_LIMIT_SCHEMA,
+            orient="row",
+        ),
+        "model_map": pl.DataFrame(
+            expected, schema=dict.fromkeys(("kind", "name", "expected"), pl.String), orient="row"
+        ),
+        "target_tiers": _pairs(config.targets.items(), "category", "tier"),
+    }
 
 
 def windows_frame(zone: ZoneInfo, *, first: datetime, as_of: datetime) -> pl.DataFrame:

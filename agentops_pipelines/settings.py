@@ -13,13 +13,25 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 SECRETS = ("litellm_api_key", "litellm_database_url", "discord_webhook_url")
@@ -62,8 +74,42 @@ def _repeated(names: Iterable[str]) -> list[str]:
     return [name for name, times in Counter(names).items() if times > 1]
 
 
+def _check_tiers(wanted: Mapping[str, str], tiers: Mapping[str, object]) -> None:
+    for category, tier in wanted.items():
+        if tier not in tiers:
+            known = ", ".join(tiers) or "none yet"
+            raise ValueError(f"[tiers] has no tier {tier!r} for {category!r} (it has: {known})")
+
+
 def _alias_list(value: Any) -> Any:
     return [{"priced_as": value}] if isinstance(value, str) else value
+
+
+class Limit(_Strict):
+    """What a deployment or pool may use per minute. What is left out is what the proxy says (/model/info)."""
+
+    rpm: int | None = Field(default=None, gt=0)
+    tpm: int | None = Field(default=None, gt=0)
+
+
+class PoolLimit(Limit):
+    """The same for a pool, with what it may use in a day (credits are often given so)."""
+
+    tokens_per_day: int | None = Field(default=None, gt=0)
+
+
+class Limits(_Strict):
+    """Limits by deployment id and by pool name, in place of the proxy's own."""
+
+    deployments: dict[str, Limit] = Field(default_factory=dict)
+    pools: dict[str, PoolLimit] = Field(default_factory=dict)
+
+
+class ModelMap(_Strict):
+    """Which model work should use: category -> tier, and ticket method -> model or model group."""
+
+    operations: dict[str, str] = Field(default_factory=dict)
+    methods: dict[str, str] = Field(default_factory=dict)
 
 
 class Thresholds(_Strict):
@@ -73,7 +119,50 @@ class Thresholds(_Strict):
     unknown_tokens: float = 0.01
     unpriced_tokens: float = 0.05
     unmatched_calls: float = 0.25
+    lost_requests: float = 0.01
+    estimate_off: float = 0.25
     stale_hours: float = 26.0
+
+
+def _zone_name(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise ValueError(f"unknown time zone {name!r}; write it like Europe/Berlin") from error
+    return name
+
+
+class QuietHours(_Strict):
+    """When somebody must not be spoken to, by the clock of their time zone. `from` after `to` goes over midnight."""
+
+    start: time = Field(alias="from")
+    end: time = Field(alias="to")
+    timezone: Annotated[str, AfterValidator(_zone_name)] | None = None
+    """Default: the time zone of the settings."""
+
+    @model_validator(mode="after")
+    def _some_hours(self) -> Self:
+        if self.start == self.end:
+            raise ValueError("from and to are the same; leave the entry out, or name the hours")
+        return self
+
+
+class IntendedDelivery(_Strict):
+    """Where messages should go: the channel, and the recipient as OpenClaw's job would name it."""
+
+    channel: str
+    to: str = ""
+
+
+class AgentThresholds(_Strict):
+    """What counts as short when agents' turns are judged."""
+
+    empty_poll_output_tokens: int = 100
+    """An empty poll that says more talks too long."""
+    simple_output_tokens: int = 300
+    """A turn of one call, without tools, that says at most this much is simple."""
+    simple_share: float = 0.9
+    """From this share of simple turns on, a smaller tier is worth a try."""
 
 
 DEFAULT_CATEGORIES: tuple[CategoryRule, ...] = (
@@ -112,15 +201,24 @@ class Config(_Strict):
     price_aliases: dict[str, Annotated[list[DatedAlias], BeforeValidator(_alias_list)]] = Field(default_factory=dict)
     empty_poll_phrases: list[str] = Field(default_factory=lambda: ["No tasks available"])
     thresholds: Thresholds = Field(default_factory=Thresholds)
+    limits: Limits = Field(default_factory=Limits)
+    mapping: ModelMap = Field(default_factory=ModelMap)
+    quiet_hours: dict[str, QuietHours] = Field(default_factory=dict)
+    """Agent id, or recipient as OpenClaw's jobs name it -> when not to speak; a recipient's own hours win."""
+    intended_delivery: dict[str, IntendedDelivery] = Field(default_factory=dict)
+    """Job name, or agent id -> where messages should go; what is said of a job wins."""
+    poll_intervals: dict[str, PositiveFloat] = Field(default_factory=dict)
+    """Job name, or agent id for its heartbeat -> minutes between polls whose effect the report works out."""
+    target_tiers: dict[str, str] = Field(default_factory=dict)
+    """Category of work -> the tier it should ask for."""
+    tier_floors: dict[str, str] = Field(default_factory=dict)
+    """Method -> the smallest tier that its work may be moved to."""
+    agent_thresholds: AgentThresholds = Field(default_factory=AgentThresholds)
 
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, name: str) -> str:
-        try:
-            ZoneInfo(name)
-        except (KeyError, ValueError, OSError) as error:
-            raise ValueError(f"unknown time zone {name!r}; write it like Europe/Berlin") from error
-        return name
+        return _zone_name(name)
 
     @field_validator("tiers")
     @classmethod
@@ -129,6 +227,39 @@ class Config(_Strict):
         if twice := _repeated(model for models in tiers.values() for model in models):
             raise ValueError(f"{twice[0]!r} stands there twice; a model belongs to one tier")
         return tiers
+
+    @field_validator("pools")
+    @classmethod
+    def _each_deployment_once(cls, pools: dict[str, list[str]]) -> dict[str, list[str]]:
+        # its use would count in both pools
+        if twice := _repeated(deployment for deployments in pools.values() for deployment in deployments):
+            raise ValueError(f"{twice[0]!r} stands there twice; a deployment belongs to one pool")
+        return pools
+
+    @field_validator("mapping")
+    @classmethod
+    def _mapped_tiers_exist(cls, mapping: ModelMap, info: ValidationInfo) -> ModelMap:
+        _check_tiers(mapping.operations, info.data.get("tiers", {}))
+        if twice := _repeated(method.lower() for method in mapping.methods):
+            raise ValueError(f"the method {twice[0]!r} stands there twice; upper and lower case are the same")
+        return mapping
+
+    @field_validator("target_tiers")
+    @classmethod
+    def _target_tiers_exist(cls, targets: dict[str, str], info: ValidationInfo) -> dict[str, str]:
+        _check_tiers(targets, info.data.get("tiers", {}))
+        return targets
+
+    @property
+    def targets(self) -> dict[str, str]:
+        """The tier each category should use, for savings: [target_tiers], else [mapping.operations]."""
+        return self.target_tiers or self.mapping.operations
+
+    @field_validator("tier_floors")
+    @classmethod
+    def _known_tiers(cls, wanted: dict[str, str], info: ValidationInfo) -> dict[str, str]:
+        _check_tiers(wanted, info.data.get("tiers", {}))
+        return wanted
 
     @property
     def zone(self) -> ZoneInfo:

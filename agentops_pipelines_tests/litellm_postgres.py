@@ -14,7 +14,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,6 +63,25 @@ SPEND_LOGS = {
 }
 """Columns of LiteLLM_SpendLogs in LiteLLM 1.108.7."""
 
+DAILY = {
+    "id": "text PRIMARY KEY DEFAULT gen_random_uuid()::text",
+    "user_id": "text",
+    "date": "text NOT NULL",
+    "api_key": "text NOT NULL",
+    "model": "text",
+    "model_group": "text",
+    "endpoint": "text",
+    "spend": "double precision NOT NULL DEFAULT 0",
+    "prompt_tokens": "bigint NOT NULL DEFAULT 0",
+    "completion_tokens": "bigint NOT NULL DEFAULT 0",
+    "cache_read_input_tokens": "bigint NOT NULL DEFAULT 0",
+    "cache_creation_input_tokens": "bigint NOT NULL DEFAULT 0",
+    "api_requests": "bigint NOT NULL DEFAULT 0",
+    "successful_requests": "bigint NOT NULL DEFAULT 0",
+    "failed_requests": "bigint NOT NULL DEFAULT 0",
+}
+"""Columns of LiteLLM_DailyUserSpend."""
+
 KEYS = {
     "token": "text PRIMARY KEY",
     "key_name": "text",
@@ -91,6 +110,9 @@ class PostgresServer:
     """A running server."""
 
     port: int
+    pid: int
+    programs: Path
+    """The server's programs: psql for what the driver does not do."""
     databases: int = 0
 
     def url(self, database: str = "postgres", *, user: str = "postgres", password: str = PASSWORD) -> str:
@@ -103,6 +125,16 @@ class PostgresServer:
         name = f"litellm_{self.databases}"
         Database(url=self.url()).execute(f"CREATE DATABASE {name}")
         return Database(url=self.url(name))
+
+    def copy(self, database: "Database", table: str, columns: Sequence[str], chunks: Iterable[bytes]) -> None:
+        """Adds rows in the text format of COPY, as they come."""
+        names = ", ".join(f'"{name}"' for name in columns)
+        command = [self.programs / "psql", "-q", "-d", database.url, "-c", f'COPY "{table}" ({names}) FROM STDIN']
+        with subprocess.Popen(command, stdin=subprocess.PIPE) as psql:
+            assert psql.stdin is not None
+            for chunk in chunks:
+                psql.stdin.write(chunk)
+        assert psql.returncode == 0, "COPY failed"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,7 +212,7 @@ def serve_postgres() -> Iterator[PostgresServer]:
                 **run,
             )
         try:
-            server = PostgresServer(port=port)
+            server = PostgresServer(port=port, pid=process.pid, programs=binaries)
             _wait_until_ready(server, process)
             yield server
         finally:

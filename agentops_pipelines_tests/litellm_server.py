@@ -38,6 +38,11 @@ def recorded_rows(name: Recording) -> list[dict[str, Any]]:
     return _recorded(f"{name}_spend_logs")
 
 
+def recorded_daily(name: Recording) -> list[dict[str, Any]]:
+    """Rows of LiteLLM_DailyUserSpend: one per day, key, model and route."""
+    return _recorded(f"{name}_daily")
+
+
 def recorded_keys(name: Recording) -> list[dict[str, Any]]:
     """Entries of /key/list."""
     return _recorded(f"{name}_keys")
@@ -104,12 +109,16 @@ class LoopbackProxy:
     base_url: str = ""
     api_key: str = API_KEY
     rows: list[dict[str, Any]] = field(default_factory=list)
+    daily: list[dict[str, Any]] = field(default_factory=list)
+    """Rows of LiteLLM_DailyUserSpend."""
     keys: list[dict[str, Any]] = field(default_factory=list)
     deleted_keys: list[dict[str, Any]] | None = None
     """None: the proxy refuses status=deleted."""
     models: list[dict[str, Any]] = field(default_factory=list)
     router: dict[str, Any] = field(default_factory=dict)
     max_page_size: int = 1_000
+    daily_page_size: int = 1_000
+    """At most so many rows of the daily counters a page, whatever is asked for."""
     denied: dict[str, int] = field(default_factory=dict)
     """Path -> status of endpoints that this proxy or key does not have."""
     faults: list[Fault] = field(default_factory=list)
@@ -128,13 +137,15 @@ class LoopbackProxy:
 def serve_litellm(
     *,
     rows: Sequence[Mapping[str, Any]] = (),
+    daily: Sequence[Mapping[str, Any]] = (),
     keys: Sequence[Mapping[str, Any]] = (),
     models: Sequence[Mapping[str, Any]] = (),
     router: Mapping[str, Any] | None = None,
 ) -> Iterator[LoopbackProxy]:
-    """Serves rows (database or API shape), keys, models and router settings until the block ends."""
+    """Serves rows (database or API shape), daily counters, keys, models and router settings until the block ends."""
     proxy = LoopbackProxy(
         rows=[dict(row) for row in rows],
+        daily=[dict(row) for row in daily],
         keys=[dict(key) for key in keys],
         models=[dict(model) for model in models],
         router=dict(router or {}),
@@ -155,9 +166,10 @@ def serve_litellm(
 
 @contextmanager
 def serve_recording(name: Recording) -> Iterator[LoopbackProxy]:
-    """Serves a recording: its rows, keys, models and router settings."""
+    """Serves a recording: its rows, daily counters, keys, models and router settings."""
     with serve_litellm(
         rows=recorded_rows(name),
+        daily=recorded_daily(name),
         keys=recorded_keys(name),
         models=recorded_models(name),
         router=recorded_router(name),
@@ -245,6 +257,8 @@ def _answer(proxy: LoopbackProxy, target: str, authorization: str) -> Mapping[st
     match url.path:
         case "/spend/logs/v2":
             return _spend_logs(proxy, query)
+        case "/user/daily/activity":
+            return _daily_activity(proxy, query)
         case "/key/list":
             return _key_list(proxy, query)
         case "/model/info":
@@ -309,6 +323,37 @@ def _started_at(row: Mapping[str, Any]) -> datetime:
         return datetime.fromisoformat(row["startTime"]).replace(tzinfo=None)
     except (KeyError, TypeError, ValueError):
         return datetime(2026, 11, 24, 12)
+
+
+_METRICS = (
+    "spend",
+    "prompt_tokens",
+    "completion_tokens",
+    "cache_read_input_tokens",
+    "cache_creation_input_tokens",
+    "api_requests",
+    "successful_requests",
+    "failed_requests",
+)
+
+
+def _daily_activity(proxy: LoopbackProxy, query: Mapping[str, str]) -> Mapping[str, Any]:
+    """Pages count rows of the table, not days: a day and a key may be split over pages."""
+    page = _bounded(query, "page", default=1, maximum=None)
+    size = min(_bounded(query, "page_size", default=50, maximum=1_000), proxy.daily_page_size)
+    chosen = [row for row in proxy.daily if query["start_date"] <= row["date"] <= query["end_date"]]
+    days: dict[str, dict[str, dict[str, Any]]] = {}
+    aliases = {key.get("token"): key.get("key_alias") for key in proxy.keys}
+    for row in chosen[(page - 1) * size : page * size]:
+        keys = days.setdefault(row["date"], {})
+        empty = {"metrics": dict.fromkeys(_METRICS, 0), "metadata": {"key_alias": aliases.get(row["api_key"])}}
+        entry = keys.setdefault(row["api_key"], empty)
+        for name in _METRICS:
+            entry["metrics"][name] += row[name]
+    return {
+        "results": [{"date": day, "breakdown": {"api_keys": keys}} for day, keys in days.items()],
+        "metadata": {"page": page, "total_pages": -(-len(chosen) // size), "has_more": page * size < len(chosen)},
+    }
 
 
 def _key_list(proxy: LoopbackProxy, query: Mapping[str, str]) -> Mapping[str, Any]:

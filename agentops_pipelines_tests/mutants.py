@@ -30,8 +30,8 @@ def survivors(con: duckdb.DuckDBPyConnection, sql: str) -> list[str]:
     return [name for name, mutant in mutants(sql) if _same(con, original, mutant)]
 
 
-def _conditions(tree: exp.Expression) -> list[exp.Expression]:
-    found: list[exp.Expression] = []
+def _conditions(tree: exp.Expr) -> list[exp.Expr]:
+    found: list[exp.Expr] = []
     for node in tree.find_all(exp.Where, exp.Having, exp.Join):
         root = node.args.get("on") if isinstance(node, exp.Join) else node.this
         if root is not None:
@@ -39,7 +39,7 @@ def _conditions(tree: exp.Expression) -> list[exp.Expression]:
     return found
 
 
-def _parts(condition: exp.Expression) -> list[exp.Expression]:
+def _parts(condition: exp.Expr) -> list[exp.Expr]:
     if isinstance(condition, exp.Paren) and isinstance(condition.this, exp.And):
         return _parts(condition.this)
     if isinstance(condition, exp.And):

@@ -7,6 +7,10 @@ import polars as pl
 
 from agentops_pipelines.sources.batches import Batch
 from agentops_pipelines.sources.schemas import (
+    LITELLM_DAILY,
+    LITELLM_DEPLOYMENTS,
+    LITELLM_KEYS,
+    LITELLM_ROUTES,
     LITELLM_SPEND_LOGS,
     OPENCLAW_LINES,
     OPENCLAW_RUNS,
@@ -88,6 +92,10 @@ def batch(
     sessions: Sequence[Row] = (),
     runs: Sequence[Row] = (),
     requests: Sequence[Row] = (),
+    daily: Sequence[Row] = (),
+    keys: Sequence[Row] = (),
+    deployments: Sequence[Row] = (),
+    routes: Sequence[Row] = (),
 ) -> Batch:
     """All rows of a small world as one batch."""
     return Batch(
@@ -97,5 +105,9 @@ def batch(
             OPENCLAW_SESSIONS: frame(OPENCLAW_SESSIONS, sessions),
             OPENCLAW_RUNS: frame(OPENCLAW_RUNS, runs),
             LITELLM_SPEND_LOGS: frame(LITELLM_SPEND_LOGS, requests),
+            LITELLM_DAILY: frame(LITELLM_DAILY, daily),
+            LITELLM_KEYS: frame(LITELLM_KEYS, keys),
+            LITELLM_DEPLOYMENTS: frame(LITELLM_DEPLOYMENTS, deployments),
+            LITELLM_ROUTES: frame(LITELLM_ROUTES, routes),
         }
     )

@@ -11,6 +11,7 @@ import polars as pl
 
 from agentops_pipelines.sources.batches import Batch
 from agentops_pipelines.sources.schemas import (
+    LITELLM_DAILY,
     LITELLM_DEPLOYMENTS,
     LITELLM_KEYS,
     LITELLM_ROUTES,
@@ -44,8 +45,27 @@ AS_OF = FIRST_DAY + timedelta(days=DAYS - 1, hours=20)
 TOML = """
 timezone = "Europe/Berlin"
 [tiers]
-cheap = ["triage"]
-strong = ["standard", "heavy"]
+triage = ["triage", "paid-mini"]
+standard = ["standard", "openai/text-embedding-3-small"]
+heavy = ["heavy", "paid-opus"]
+[pools]
+paid = ["dep-paid-mini"]
+[limits.deployments.dep-paid-mini]
+rpm = 2
+[limits.pools.credits]
+tpm = 400000
+tokens_per_day = 1000000
+[mapping.operations]
+"heartbeat poll" = "triage"
+"routine work" = "standard"
+[mapping.methods]
+tdd-loop = "standard"
+[target_tiers]
+"deep work" = "triage"
+"main conversation" = "standard"
+"heartbeat poll" = "triage"
+"nightly" = "triage"
+"ticket work" = "triage"
 [lanes]
 ada = "ada"
 pipeline-key = "release pipeline"
@@ -58,6 +78,23 @@ job_name = "nightly%"
 [[category_rules]]
 category = "tagged"
 tag = "review"
+[quiet_hours.ada]
+from = "01:30"
+to = "05:00"
+[quiet_hours."a1b2c3"]
+from = "22:00"
+to = "02:00"
+timezone = "UTC"
+[intended_delivery."nightly 2"]
+channel = "discord"
+[intended_delivery.cleo]
+channel = "slack"
+to = "U1"
+[poll_intervals]
+"nightly 2" = 4320
+ada = 1440
+[tier_floors]
+tdd-loop = "standard"
 [price_aliases]
 heavy = [{ priced_as = "openai/gpt-5.4" }, { priced_as = "anthropic/claude-opus-4-7", since = 2026-11-16 }]
 """
@@ -252,7 +289,7 @@ class _World:
             provider=provider,
             model=model,
             response_model=served.split("/")[-1] if call % 7 == 0 and served else None,
-            response_id=response_id if group else None,
+            response_id=response_id if group and call % 13 else None,  # some lines keep no id
             **{f"{name}_tokens": count for name, count in tokens.items()},
             estimate_usd=None if call % 5 == 0 else round(call * 0.000137 % 1, 12),
             stop_reason="error" if fails else "aborted" if aborted else "toolUse" if call % 3 else "stop",
@@ -415,6 +452,7 @@ class _World:
             {"is_attempt": True, "attempted_retries": 1},
             {"is_client_disconnect": True},
             {"is_response_cache_hit": True, "spend_usd": 0.0},
+            {"input_price": 0.0, "output_price": 0.0, "model_group": "credits", "spend_usd": 0.002},
             {"model": "unknown-model", "provider": "unknown", "model_group": "unknown-model", "status": "failure"},
             {
                 "call_type": "aembedding",
@@ -445,6 +483,84 @@ class _World:
                 "spend_usd": 0.07,
             }
             self.add(LITELLM_SPEND_LOGS, **{**base, **kind})
+
+    def history(self) -> None:
+        """Seven busy weeks before the two: enough minutes for a P99 that grows, which a forecast needs."""
+        for week in range(7):
+            for minute in range(102):
+                at = FIRST_DAY - timedelta(days=7 * (7 - week)) + timedelta(hours=9, minutes=minute)
+                self.add(
+                    LITELLM_SPEND_LOGS,
+                    request_id=f"history-{week}-{minute}",
+                    call_type="acompletion",
+                    started_at=at,
+                    ended_at=at + timedelta(milliseconds=1_250 + minute),
+                    status="success",
+                    key_hash="hash-old" if week % 2 else "litellm_proxy_master_key",
+                    model="azure/gpt-5.4",
+                    provider="azure",
+                    deployment_id="dep-standard",
+                    model_group="standard",
+                    prompt_tokens=1_000 * (week + 1) ** 2 + minute,
+                    output_tokens=10,
+                    spend_usd=0.0,
+                )
+
+    def storm(self) -> None:
+        """Errors of one agent in a row: a bad request to it, a spent budget to the gateway."""
+        place: Row = {"host": "laptop", "agent_id": "ada", "session_id": "ada-s01", "origin": "jsonl"}
+        for number in range(5):
+            at = FIRST_DAY + timedelta(days=12, hours=9, minutes=30 + 2 * number)
+            if number < 4:
+                self._line(
+                    place,
+                    f"storm-{number}",
+                    at + timedelta(seconds=20),
+                    kind="assistant",
+                    started_at=at,
+                    provider="litellm",
+                    model="standard",
+                    output_tokens=0,
+                    stop_reason="error",
+                    error_kind="bad_request" if number % 2 else None,
+                )
+            self.add(
+                LITELLM_SPEND_LOGS,
+                request_id=f"storm-{number}",
+                call_type="acompletion",
+                started_at=at + timedelta(seconds=1 if number < 4 else -90),
+                ended_at=at + timedelta(seconds=2),
+                status="failure",
+                key_hash="hash-ada",
+                key_alias="ada",
+                model="azure/gpt-5.4",
+                deployment_id="dep-standard",
+                model_group="standard",
+                original_model_group="standard",
+                attempted_fallbacks=0,
+                error_kind="budget" if number < 3 else "timeout",
+                error_budget_limit_usd=5.0 if number < 3 else None,
+            )
+
+    def cold(self) -> None:
+        """A session whose second call reads nothing of what the first has cached."""
+        place: Row = {"host": "laptop", "agent_id": "ada", "session_id": "ada-cold", "origin": "jsonl"}
+        for number, (read, fresh) in enumerate(((50_000, 1_000), (0, 60_000))):
+            at = FIRST_DAY + timedelta(days=9, hours=9, minutes=number)
+            self._line(
+                place,
+                f"cold-{number}",
+                at,
+                kind="assistant",
+                started_at=at,
+                provider="anthropic",
+                model="claude-haiku-4-5",
+                input_tokens=fresh,
+                cache_read_tokens=read,
+                cache_write_tokens=0,
+                output_tokens=10,
+                stop_reason="stop",
+            )
 
     def dimensions(self) -> None:
         for position, (_, asked, group, served, unit) in enumerate(row for row in MODELS if row[2]):
@@ -495,6 +611,25 @@ class _World:
                     last_active_at=observed,
                 )
 
+    def counters(self) -> None:
+        """LiteLLM's daily counters: of one key more than was logged, of another nothing."""
+        for day in range(DAYS):
+            for number, (_, agent) in enumerate(AGENTS[:2]):
+                self.add(
+                    LITELLM_DAILY,
+                    usage_date=FIRST_DAY.replace(hour=0, minute=0) + timedelta(days=day),
+                    key_hash=f"hash-{agent}",
+                    key_alias=agent if number else None,
+                    requests=20 + day,
+                    ok_requests=18 + day,
+                    failed_requests=2,
+                    prompt_tokens=4_000_000,
+                    cache_read_tokens=9_000,
+                    cache_write_tokens=300,
+                    output_tokens=7_000,
+                    spend_usd=1.25,
+                )
+
     def jobs(self) -> None:
         """Cron jobs and their runs with every way a delivery can end, sub-agents, agents, configured models."""
         deliveries = cycle(
@@ -509,6 +644,7 @@ class _World:
         for host, agent in AGENTS:
             for number in range(1, 6):
                 job: Row = {"host": host, "job_id": f"job-{number}-{agent}"}
+                minute = 61 if (number, agent) == (3, "cleo") else 0  # a schedule that never comes
                 for change in range(2):
                     self.add(
                         OPENCLAW_CRON_JOBS,
@@ -519,7 +655,7 @@ class _World:
                         is_enabled=change == 0 or number % 2 == 0,
                         is_builtin=number == 5,
                         schedule_kind="cron" if number % 2 else "every",
-                        schedule_expr=f"0 {number} * * *" if number % 2 else None,
+                        schedule_expr=f"{minute} {number} * * *" if number % 2 else None,
                         every_ms=None if number % 2 else 3_600_000,
                         session_target="main" if number == 3 else "isolated",
                         payload_kind="systemEvent" if number == 3 else "agentTurn",
@@ -597,7 +733,11 @@ def frames() -> dict[RawTable, pl.DataFrame]:
     world.recovered()
     world.twins()
     world.gateway_only()
+    world.history()
+    world.storm()
+    world.cold()
     world.dimensions()
+    world.counters()
     world.jobs()
     world.bare()
     return {table: _frame(table, rows) for table, rows in world.rows.items()}

@@ -395,6 +395,21 @@ def test_the_trajectory_of_a_run_says_what_started_a_turn(tmp_path: Path) -> Non
     assert len({call["turn_id"] for call in found}) == 5
 
 
+def test_a_wake_that_runs_as_a_heartbeat_is_told_by_its_user_line(tmp_path: Path) -> None:
+    """2026.9 gives every wake the trigger heartbeat and names no message provider."""
+    lines, runs = [], []
+    for n, tool in enumerate(("heartbeat", "cron", "hook")):
+        at = T + n * MINUTE
+        lines += [line(f"{tool}-u", at, USER, provenance_tool=tool), line(f"{tool}-a", at + SECOND, run_id=tool)]
+        runs.append(run(tool, at, trigger="heartbeat", ended_at=at + 2 * SECOND))
+    found = calls(tmp_path, lines=lines, runs=runs, sessions=[session("s1", "agent:alec:main")])
+    assert [(call["line_id"], call["session_type"], call["type_evidence"]) for call in found] == [
+        ("heartbeat-a", "heartbeat", "run"),
+        ("cron-a", "system_event", "provenance"),
+        ("hook-a", "system_event", "provenance"),
+    ]
+
+
 def test_a_run_that_ended_long_ago_says_nothing_about_a_later_turn(tmp_path: Path) -> None:
     (call,) = calls(
         tmp_path,

@@ -49,7 +49,10 @@ def state_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def published(home: Path) -> Path:
     """A published file with two calls, made without Dagster."""
     at = datetime(2026, 11, 23, 10)
-    return build(home, batch(lines=[line("u", at, {"kind": "user"}), line("a", at)], requests=[request("r", at)]))
+    return build(
+        home,
+        batch(lines=[line("u", at, {"kind": "user"}), line("a", at)], requests=[request("r", at, output_tokens=11)]),
+    )
 
 
 @pytest.fixture

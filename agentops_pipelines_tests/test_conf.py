@@ -2,11 +2,14 @@
 
 import itertools
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from agentops_pipelines.conf import hours_frame, iso_week, local_days, windows_frame
+from agentops_pipelines_tests.rows import batch
+from agentops_pipelines_tests.world import built, rows
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -92,3 +95,44 @@ def test_hours_know_the_local_date_of_every_moment(name: str) -> None:
         local = moment.replace(tzinfo=UTC).astimezone(zone).date()
         assert (row["next_date"] if is_next else row["local_date"]) == local, moment
         moment += timedelta(minutes=15)
+
+
+GATEWAY = """
+[tiers]
+triage = ["triage", "gpt-5.4-mini"]
+[pools]
+gpt = ["d1", "d2"]
+[limits.deployments.d1]
+rpm = 10
+[limits.pools.gpt]
+tpm = 5
+tokens_per_day = 7
+[mapping.operations]
+poll = "triage"
+[mapping.methods]
+TDD = "standard"
+"""
+
+
+def test_what_the_gateway_is_asked_against_becomes_tables(tmp_path: Path) -> None:
+    with built(tmp_path, batch(), toml=GATEWAY) as con:
+        assert rows(con, "SELECT tier, model, position FROM conf.tiers ORDER BY position") == [
+            {"tier": "triage", "model": "triage", "position": 1},
+            {"tier": "triage", "model": "gpt-5.4-mini", "position": 2},
+        ]
+        assert con.sql("SELECT * FROM conf.pools").fetchall() == [("d1", "gpt"), ("d2", "gpt")]
+        assert con.sql("SELECT * FROM conf.limits ORDER BY scope").fetchall() == [
+            ("deployment", "d1", 10, None, None),
+            ("pool", "gpt", None, 5, 7),
+        ]
+        assert con.sql("SELECT * FROM conf.model_map ORDER BY kind").fetchall() == [
+            ("method", "tdd", "standard"),
+            ("operation", "poll", "triage"),
+        ]
+        assert con.sql("SELECT * FROM conf.target_tiers").fetchall() == [("poll", "triage")]
+
+
+def test_without_settings_these_tables_are_empty(tmp_path: Path) -> None:
+    with built(tmp_path, batch()) as con:
+        for name in ("tiers", "pools", "limits", "model_map", "target_tiers"):
+            assert rows(con, f"SELECT * FROM conf.{name}") == []

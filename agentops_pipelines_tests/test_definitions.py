@@ -303,7 +303,7 @@ def test_totals_are_compared_with_what_the_sources_said(home: Path, damage: str,
     at = datetime(2026, 11, 23, 10)
     lines = [line("u", at, USER), line("a", at, response_id="r", estimate_usd=0.01)]
     lines += [line("u2", at, USER), line("a2", at, ASSISTANT, estimate_usd=0.02)]
-    build(home, batch(lines=lines, requests=[request("r", at), request("other", at)]))
+    build(home, batch(lines=lines, requests=[request("r", at), request("other", at, output_tokens=11)]))
     with Warehouse(home).locked("test") as locked, locked.connect() as writer:
         assert checks.totals_equal_raw(writer.con).passed
         writer.con.execute(damage)

@@ -16,12 +16,20 @@ from agentops_pipelines.sources.litellm.api import READER, read_api, read_config
 from agentops_pipelines.sources.litellm.client import MAX_WAIT_SECONDS, TRIES
 from agentops_pipelines.sources.litellm.windows import COUNT_CAP
 from agentops_pipelines.sources.schemas import (
+    LITELLM_DAILY,
     LITELLM_DEPLOYMENTS,
     LITELLM_KEYS,
     LITELLM_ROUTES,
     LITELLM_SPEND_LOGS,
 )
-from agentops_pipelines_tests.litellm_server import Fault, api_row, recorded_rows, serve_litellm, serve_recording
+from agentops_pipelines_tests.litellm_server import (
+    Fault,
+    api_row,
+    recorded_daily,
+    recorded_rows,
+    serve_litellm,
+    serve_recording,
+)
 from agentops_pipelines_tests.litellm_store import Store, row
 
 SINCE = datetime(2026, 11, 23)
@@ -455,6 +463,38 @@ def test_budgets_beyond_the_warehouse_stay_caps():
     ]
 
 
+def test_daily_counters_are_added_up_over_pages_models_and_routes():
+    recorded = recorded_daily("combined")
+    with serve_recording("combined") as proxy:
+        proxy.daily_page_size = 7
+        store = load(proxy, since=datetime(2026, 11, 16))
+        asked = proxy.asked("/user/daily/activity")
+    assert [query["page"] for query in asked] == [str(page) for page in range(1, 9)]
+    assert {(query["start_date"], query["end_date"]) for query in asked} == {("2026-11-16", "2026-11-24")}
+    found = store.tables[LITELLM_DAILY]
+    assert len(found) == len({(row["date"], row["api_key"]) for row in recorded})
+    for column, name in (
+        ("requests", "api_requests"),
+        ("failed_requests", "failed_requests"),
+        ("prompt_tokens", "prompt_tokens"),
+        ("output_tokens", "completion_tokens"),
+        ("cache_read_tokens", "cache_read_input_tokens"),
+    ):
+        assert sum(row[column] for row in found.values()) == sum(row[name] for row in recorded)
+    spend = math.fsum(row["spend_usd"] for row in found.values())
+    assert spend == pytest.approx(math.fsum(row["spend"] for row in recorded))
+    assert {row["key_alias"] for row in found.values()} >= {"alec", "costaff", "fiducian"}
+
+
+def test_a_later_run_asks_only_for_the_counters_of_days_that_are_open():
+    with serve_recording("combined") as proxy:
+        store = load(proxy, since=datetime(2026, 11, 16))
+        proxy.requests.clear()
+        load(proxy, store, since=datetime(2026, 11, 16))
+        (query,) = proxy.asked("/user/daily/activity")
+    assert query["start_date"] >= "2026-11-23"
+
+
 def test_routes_of_an_older_settings_page_with_targets_as_objects():
     fields = [
         {"field_name": "fallbacks", "field_value": [{"a": ["b", {"model": "c"}]}, {"a": ["never"]}]},
@@ -470,7 +510,7 @@ def test_routes_of_an_older_settings_page_with_targets_as_objects():
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])
-@pytest.mark.parametrize("endpoint", ["/key/list", "/model/info", "/router/settings"])
+@pytest.mark.parametrize("endpoint", ["/user/daily/activity", "/key/list", "/model/info", "/router/settings"])
 def test_an_endpoint_that_is_refused_is_noted_and_everything_else_loads(endpoint, status):
     with serve_recording("gateway") as proxy:
         proxy.denied[endpoint] = status
@@ -479,7 +519,7 @@ def test_an_endpoint_that_is_refused_is_noted_and_everything_else_loads(endpoint
     assert [(entry.item, entry.position, entry.reason) for entry in store.quarantine] == [
         (endpoint.removeprefix("/"), 0, f"HTTP {status} from {endpoint}" + (ADMIN if status != 404 else ""))
     ]
-    assert sorted(map(bool, store.tables.values())) == [False, True, True, True]
+    assert sorted(map(bool, store.tables.values())) == [False, True, True, True, True]
 
 
 def test_the_configuration_alone_can_be_asked_for():
@@ -493,11 +533,11 @@ def test_the_configuration_alone_can_be_asked_for():
     assert [entry.item for entry in store.quarantine] == ["router/settings"]
 
 
-def test_only_the_four_endpoints_are_asked():
+def test_only_the_five_endpoints_are_asked():
     with serve_recording("gateway") as proxy:
         load(proxy)
         paths = {request.partition("?")[0] for request in proxy.requests}
-    assert paths == {SPEND_LOGS, "/key/list", "/model/info", "/router/settings"}
+    assert paths == {SPEND_LOGS, "/user/daily/activity", "/key/list", "/model/info", "/router/settings"}
 
 
 # --- failures ---------------------------------------------------------------------------------------------------------

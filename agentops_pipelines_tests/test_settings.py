@@ -41,6 +41,12 @@ def test_a_setting_that_cannot_be_used_is_named(home: Path, variables: dict[str,
         ("colour = 1", "colour"),
         ('[tiers]\nheavy = ["a", "b"]\nlight = ["a"]', "tiers: .*'a' stands there twice"),
         ('[tiers]\nheavy = ["a", "a"]', "tiers: .*'a' stands there twice"),
+        ('[pools]\none = ["d"]\ntwo = ["d"]', "pools: .*'d' stands there twice; a deployment belongs to one pool"),
+        ("[limits.pools.gpt]\nrpm = 0", "limits.pools.gpt.rpm: .*greater than 0"),
+        ("[limits.deployments.d]\ntokens_per_day = 5", "limits.deployments.d.tokens_per_day: Extra"),
+        ('[mapping.operations]\npoll = "triage"', "mapping: .*no tier 'triage' for 'poll' .*none yet"),
+        ('[tiers]\nheavy = ["a"]\n[target_tiers]\npoll = "x"', "target_tiers: .*no tier 'x' for 'poll' .*heavy"),
+        ('[mapping.methods]\nTDD = "a"\ntdd = "b"', "mapping: .*'tdd' stands there twice; upper and lower case"),
         ("timezone = ", "not valid TOML"),
     ],
 )
@@ -57,3 +63,12 @@ def test_a_secret_may_stand_in_a_file_and_is_not_shown(home: Path, tmp_path: Pat
     assert settings.litellm_api_key is not None
     assert settings.litellm_api_key.get_secret_value() == "sk-hush"
     assert "sk-hush" not in repr(settings)
+
+
+def test_savings_are_priced_by_the_mapping_unless_targets_are_named(home: Path) -> None:
+    home.mkdir(parents=True)
+    toml = '[tiers]\nlow = ["a"]\nhigh = ["b"]\n[mapping.operations]\npoll = "low"\n'
+    (home / "agentops.toml").write_text(toml, encoding="utf-8")
+    assert load(home).config.targets == {"poll": "low"}
+    (home / "agentops.toml").write_text(toml + '[target_tiers]\npoll = "high"\n', encoding="utf-8")
+    assert load(home).config.targets == {"poll": "high"}

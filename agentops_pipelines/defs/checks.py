@@ -18,6 +18,8 @@ from agentops_pipelines.settings import Thresholds
 
 CALLS = dg.AssetKey(["core", "calls"])
 SUMMARY = dg.AssetKey(["mart", "weekly_summary"])
+RECONCILIATION = dg.AssetKey(["mart", "source_reconciliation"])
+COUNTERS = dg.AssetKey(["mart", "gateway_reconciliation"])
 WINDOW = "trailing_7d"
 
 _TOKENS = " + ".join(f"coalesce({kind}_tokens, 0)" for kind in ("input", "cache_read", "cache_write", "output"))
@@ -103,6 +105,17 @@ def check_specs() -> list[dg.AssetCheckSpec]:
         dg.AssetCheckSpec(
             "match_rate", asset=SUMMARY, description="How many OpenClaw calls of the last 7 days LiteLLM has as well."
         ),
+        dg.AssetCheckSpec(
+            "pairs_agree",
+            asset=RECONCILIATION,
+            description="Whether both sides of the pairs of the last 7 days have the same tokens, and how far "
+            "OpenClaw's estimates are from LiteLLM's spend.",
+        ),
+        dg.AssetCheckSpec(
+            "logs_equal_counters",
+            asset=COUNTERS,
+            description="How many requests of the last 7 days LiteLLM counted but did not log.",
+        ),
         dg.AssetCheckSpec("fresh", asset=SUMMARY, description="How old the newest data of each source is."),
     ]
 
@@ -114,6 +127,10 @@ def run_checks(
     if CALLS in keys:
         yield unique_calls(con)
         yield totals_equal_raw(con)
+    if RECONCILIATION in keys:
+        yield pairs_agree(con, thresholds)
+    if COUNTERS in keys:
+        yield logs_equal_counters(con, thresholds)
     if SUMMARY in keys:
         yield from _shares(con, thresholds)
         yield fresh(con, thresholds)
@@ -146,6 +163,42 @@ def totals_equal_raw(con: duckdb.DuckDBPyConnection) -> dg.AssetCheckResult:
                 + "\n".join(f"| {figure} | {raw} | {core} |" for figure, raw, core in figures)
             )
         },
+    )
+
+
+def pairs_agree(con: duckdb.DuckDBPyConnection, thresholds: Thresholds) -> dg.AssetCheckResult:
+    """Tokens and money of the pairs of the last 7 days, as each side has them."""
+    difference, estimate, spend = con.execute(
+        "SELECT coalesce(sum(abs(s.token_difference)), 0), coalesce(sum(s.estimate_usd), 0), "
+        "coalesce(sum(s.spend_usd), 0) FROM mart.source_reconciliation s CROSS JOIN conf.run r "
+        "WHERE s.local_date >= CAST(r.as_of AS DATE) - 7"
+    ).fetchall()[0]
+    off = float(abs(spend - estimate) / spend) if spend else 0.0
+    return _warning(
+        "pairs_agree",
+        asset=RECONCILIATION,
+        passed=difference == 0 and off <= thresholds.estimate_off,
+        description=f"pairs differ by {difference:,} tokens; OpenClaw estimates {_plain(estimate)} USD where LiteLLM "
+        f"logs {_plain(spend)} USD",
+        metadata={"token_difference": int(difference), "estimate_off": off},
+    )
+
+
+def logs_equal_counters(con: duckdb.DuckDBPyConnection, thresholds: Thresholds) -> dg.AssetCheckResult:
+    """LiteLLM's spend logs against its own daily counters, over days that have ended."""
+    counted, lost, usd = con.execute(
+        "SELECT coalesce(sum(g.counted_requests), 0), coalesce(sum(g.lost_requests), 0), coalesce(sum(g.lost_usd), 0) "
+        "FROM mart.gateway_reconciliation g CROSS JOIN conf.run r "
+        "WHERE g.is_settled AND g.usage_date >= r.as_of - INTERVAL 8 DAY"
+    ).fetchall()[0]
+    return _warning(
+        "logs_equal_counters",
+        asset=COUNTERS,
+        passed=_share(abs(int(lost)), int(counted)) <= thresholds.lost_requests,
+        description=f"{lost:,} of {counted:,} counted requests are not in the spend logs ({_plain(usd)} USD)"
+        if counted
+        else "no counters of days that have ended",
+        metadata={"counted_requests": int(counted), "lost_requests": int(lost)},
     )
 
 
@@ -195,10 +248,12 @@ def _shares(con: duckdb.DuckDBPyConnection, thresholds: Thresholds) -> Iterator[
     )
 
 
-def _warning(name: str, *, passed: bool, description: str, metadata: dict[str, float]) -> dg.AssetCheckResult:
+def _warning(
+    name: str, *, passed: bool, description: str, metadata: dict[str, float], asset: dg.AssetKey = SUMMARY
+) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         check_name=name,
-        asset_key=SUMMARY,
+        asset_key=asset,
         passed=passed,
         severity=dg.AssetCheckSeverity.WARN,
         description=description or None,

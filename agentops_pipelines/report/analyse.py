@@ -29,7 +29,10 @@ from agentops_pipelines.report.fetch import (
     SUMMARY,
     TOP_SESSIONS,
     TREND,
+    section_query,
 )
+from agentops_pipelines.report.registry import SECTIONS
+from agentops_pipelines.report.sections import Answer, answer
 from agentops_pipelines.report.text import clean_name
 from agentops_pipelines.settings import Thresholds
 
@@ -273,6 +276,8 @@ class Report:
     quarantine: tuple[Quarantined, ...]
     coverage: Coverage
     attention: tuple[Attention, ...]
+    answers: tuple[Answer, ...]
+    """Sections that have something to say, the worst first."""
     data_until: datetime | None
     queries: Mapping[str, str]
     """The SQL behind each section, ready to paste into `agentops sql`."""
@@ -311,9 +316,20 @@ def analyse(frames: Mapping[str, pl.DataFrame]) -> Report:
         quarantine=quarantine,
         coverage=coverage,
         attention=tuple(_attention(window, sources, coverage, models, quarantine)),
+        answers=_answers(frames, window),
         data_until=_data_until(sources),
-        queries={query.name: query.shown(window.window_id) for query in QUERIES},
+        queries={query.name: query.shown(window.window_id) for query in (*QUERIES, *map(section_query, SECTIONS))},
     )
+
+
+def _answers(frames: Mapping[str, pl.DataFrame], window: Window) -> tuple[Answer, ...]:
+    """What each section says, worst first; one without rows says nothing."""
+    answers = (
+        answer(section, frames[section.name].to_dicts(), zone=window.zone)
+        for section in SECTIONS
+        if section.name in frames and frames[section.name].height
+    )
+    return tuple(sorted(answers, key=lambda said: said.rank))
 
 
 def _window(summary: Mapping[str, Any], run: Mapping[str, Any]) -> Window:

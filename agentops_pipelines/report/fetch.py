@@ -4,11 +4,15 @@ Belongs here: SQL and its execution. The HTML page shows each query under its ta
 sense to a person who pastes it into `agentops sql`. Does not belong here: any conclusion (analyse.py) or wording.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import duckdb
 import polars as pl
 
+from agentops_pipelines.report.registry import SECTIONS
+from agentops_pipelines.report.sections import Section
 from agentops_pipelines.warehouse import read_published
 
 
@@ -176,8 +180,15 @@ QUERIES = (
 )
 
 
+def section_query(section: Section) -> Query:
+    """The query of a section of the registry, under the section's name."""
+    return Query(name=section.name, sql=section.sql)
+
+
 def fetch(published_path: Path, *, window_id: str) -> dict[str, pl.DataFrame]:
     """The frame of every query, by the query's name, all from one published state.
+
+    A section whose tables the file does not have, because an earlier version published it, has no frame.
 
     Raises PublishedMissing before the first run and UnknownWindow for a window that the file does not have.
     """
@@ -192,4 +203,7 @@ def fetch(published_path: Path, *, window_id: str) -> dict[str, pl.DataFrame]:
             known = con.execute("SELECT min(window_id), max(window_id) FROM core.windows WHERE kind = 'iso_week'")
             first, last = known.fetchall()[0]
             raise UnknownWindow(f"There is no window {window_id!r}: the data has the weeks {first} to {last}.")
+        for section in SECTIONS:
+            with suppress(duckdb.CatalogException):
+                frames[section.name] = con.query(section.sql, params={"window_id": window_id}).pl()
     return frames

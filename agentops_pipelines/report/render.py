@@ -22,9 +22,9 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.text import Text
 
 from agentops_pipelines.report import tables, words
-from agentops_pipelines.report.analyse import Attention, Report
+from agentops_pipelines.report.analyse import Report
 from agentops_pipelines.report.chart import chart_svg
-from agentops_pipelines.report.text import fit, isolate
+from agentops_pipelines.report.text import fit, isolate, units
 
 CONTENT_LIMIT = 2000
 DESCRIPTION_LIMIT = 4096
@@ -39,6 +39,9 @@ CODE_WIDTH = 32
 
 _NAME_MINIMUM, _GAP, _COLUMN_GAP = 8, 2, 4
 _SIDE_BY_SIDE = 96
+_TERMINAL_NEEDS, _TERMINAL_NOTES = 5, 4
+_FIELD_SENTENCES = 5
+"""Sentences in one field of the message, as far as they fit it."""
 _GREEN, _AMBER, _RED = 0x3BA55D, 0xE69F00, 0xD83C3E
 
 
@@ -50,12 +53,16 @@ def terminal_text(report: Report) -> RenderableType:
     ]
     if report.window.has_data:
         parts.append(Text(" · ".join(words.activity(report)), style="dim"))
-    if report.attention:
-        parts += [Text(), Text("Needs attention", style="bold"), *_attention_lines(report.attention, report)]
+    needs = words.needs(report, name=isolate)
+    if needs:
+        parts += [Text(), Text("Needs attention", style="bold"), *_needs_lines(needs)]
     if report.window.has_data:
         parts += _terminal_tables(report)
     elif report.trend.rows:
         parts.append(_trend_lines(report))
+    notes = words.worth_knowing(report, name=isolate)
+    if notes:
+        parts += [Text(), Text("Worth knowing", style="bold"), *_note_lines(notes)]
     parts.append(Text())
     parts.append(Text(" · ".join(words.footer(report)), style="dim"))
     return Group(*parts)
@@ -75,8 +82,14 @@ def html_page(report: Report) -> str:
             main_tables=[table for table in shown if table.rows and report.window.has_data],
             trend_table=tables.trend(report) if report.trend.rows and not report.window.has_data else None,
             closing_tables=closing,
-            attention=[
-                (words.attention(item, report.window, name=isolate), words.is_severe(item)) for item in report.attention
+            attention=words.needs(report, name=isolate),
+            answers=[
+                (
+                    tables.answered(report, said),
+                    [(finding.sentence(isolate), finding.severity) for finding in said.findings],
+                    said.section.note,
+                )
+                for said in report.answers
             ],
             coverage=words.coverage(report) if report.window.has_data else [],
             # The SVG writer escapes the names in it.
@@ -97,8 +110,9 @@ def discord_content(report: Report) -> str:
 def discord_embed(report: Report) -> dict[str, Any]:
     """The embed, within Discord's limits whatever the data says. The chart is attached on delivery."""
     colour = _GREEN if report.window.has_data else _AMBER
-    if report.attention:
-        colour = _RED if any(words.is_severe(item) for item in report.attention) else _AMBER
+    needs = words.needs(report, name=_code)
+    if needs:
+        colour = _RED if any(severe for _, severe in needs) else _AMBER
     return {
         "description": _cut(_discord().description(report=report, words=words, plain=_plain), 600),
         "color": colour,
@@ -111,11 +125,12 @@ def discord_embed(report: Report) -> dict[str, Any]:
 
 
 def _fields(report: Report) -> Iterable[tuple[str, str]]:
-    """At most six (name, value): what needs a person, then categories, agents, sessions, tokens, top sessions."""
+    """At most seven (name, value): what needs a person, categories, agents, sessions, tokens, top sessions, notes."""
     macros = _discord()
-    if report.attention:
-        lines = [words.attention(item, report.window, name=_code) for item in report.attention[:4]]
-        yield "Needs attention", macros.attention(lines=lines, more=len(report.attention) - len(lines))
+    needs = words.needs(report, name=_code)
+    if needs:
+        lines = _fitting([sentence for sentence, _ in needs])
+        yield "Needs attention", macros.attention(lines=lines, more=len(needs) - len(lines))
     if not report.window.has_data:
         return
     rank = words.rank_word(report)
@@ -142,6 +157,22 @@ def _fields(report: Report) -> Iterable[tuple[str, str]]:
             for session in report.top_sessions[:5]
         ]
         yield f"Top sessions ({rank})", macros.table(lines=_code_lines(rows), note="")
+    notes = words.worth_knowing(report, name=_code)
+    if notes:
+        lines = _fitting(notes)
+        yield "Worth knowing", macros.attention(lines=lines, more=len(notes) - len(lines))
+
+
+def _fitting(sentences: Sequence[str]) -> list[str]:
+    """The first sentences, as many as a field holds with the line that says how many more there are."""
+    room = FIELD_VALUE_LIMIT - 64
+    kept: list[str] = []
+    for sentence in sentences[:_FIELD_SENTENCES]:
+        room -= units(sentence) + 3
+        if room < 0:
+            break
+        kept.append(sentence)
+    return kept
 
 
 def _code_lines(rows: Iterable[Sequence[str]]) -> list[str]:
@@ -297,13 +328,18 @@ def _headline(report: Report) -> Text:
     return text
 
 
-def _attention_lines(items: Sequence[Attention], report: Report) -> Iterable[Text]:
-    shown = items if len(items) <= 3 else items[:2]
-    for item in shown:
-        sentence = words.attention(item, report.window, name=isolate)
-        yield Text("● ", style="red" if words.is_severe(item) else "yellow").append(sentence, style="default")
-    if len(items) > len(shown):
-        yield Text(f"  and {len(items) - len(shown)} more", style="dim")
+def _needs_lines(needs: Sequence[tuple[str, bool]]) -> Iterable[Text]:
+    for sentence, severe in needs[:_TERMINAL_NEEDS]:
+        yield Text("● ", style="red" if severe else "yellow").append(sentence, style="default")
+    if len(needs) > _TERMINAL_NEEDS:
+        yield Text(f"  and {len(needs) - _TERMINAL_NEEDS} more, on the page", style="dim")
+
+
+def _note_lines(notes: Sequence[str]) -> Iterable[Text]:
+    for sentence in notes[:_TERMINAL_NOTES]:
+        yield Text("○ ", style="cyan").append(sentence, style="default")
+    if len(notes) > _TERMINAL_NOTES:
+        yield Text(f"  and {len(notes) - _TERMINAL_NOTES} more, on the page", style="dim")
 
 
 def _cell_style(cell: str) -> str:

@@ -21,6 +21,7 @@ from agentops_pipelines.report.fetch import (
     TOP_SESSIONS,
     TREND,
 )
+from agentops_pipelines.report.sections import Answer
 from agentops_pipelines.report.text import count, percent, signed_usd, tokens, usd
 
 Row = TypeVar("Row")
@@ -309,6 +310,22 @@ def models(report: Report, *, limit: int | None = None) -> Table:
         columns=tuple(columns),
         rows=tuple(rows),
         query=report.queries[MODELS.name],
+    )
+
+
+def answered(report: Report, said: Answer) -> Table:
+    """The table of a section, with a last row that says how many more there are."""
+    columns = said.section.columns
+    rows = list(said.cells)
+    if said.left_out:
+        rows.append((f"and {count(said.left_out)} more", *[""] * (len(columns) - 1)))
+    return Table(
+        name=said.section.name,
+        title=said.section.title,
+        question=said.section.question,
+        columns=tuple(Column(title=c.title, numeric=c.kind not in ("name", "moment", "day", "flag")) for c in columns),
+        rows=tuple(rows),
+        query=report.queries[said.section.name],
     )
 
 

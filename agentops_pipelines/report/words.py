@@ -205,6 +205,24 @@ def attention(item: Attention, window: Window, *, name: Callable[[str], str]) ->
     return f"{number} {'input' if item.number == 1 else 'inputs'} of {item.subject} not usable, most of all: {problem}"
 
 
+def needs(report: Report, *, name: Callable[[str], str]) -> list[tuple[str, bool]]:
+    """Everything that needs a person, as (sentence, is severe): severe ones first, data before what it says."""
+    found = [(attention(item, report.window, name=name), is_severe(item)) for item in report.attention]
+    found += [
+        (finding.sentence(name), finding.severity == "severe")
+        for said in report.answers
+        for finding in said.findings
+        if finding.severity != "note"
+    ]
+    return sorted(found, key=lambda item: not item[1])
+
+
+def worth_knowing(report: Report, *, name: Callable[[str], str]) -> list[str]:
+    """What the sections found that needs nobody."""
+    notes = [finding for said in report.answers for finding in said.findings if finding.severity == "note"]
+    return [finding.sentence(name) for finding in notes]
+
+
 def is_severe(item: Attention) -> bool:
     """Whether the figures themselves are in doubt."""
     return item.kind in ("source_failed", "data_ends_early")

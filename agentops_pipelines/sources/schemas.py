@@ -449,6 +449,28 @@ LITELLM_KEYS = RawTable(
     ),
 )
 
+LITELLM_DAILY = RawTable(
+    name="litellm_daily",
+    doc="LiteLLM's own daily counters of each virtual key: they also count requests whose spend log was lost.",
+    source="litellm",
+    key=("usage_date", "key_hash"),
+    columns=_columns(
+        """
+        usage_date time UTC day
+        key_hash text sha256 of the virtual key; '' for requests without one
+        key_alias text alias
+        requests count requests
+        ok_requests count of these, successful ones
+        failed_requests count of these, failed ones
+        prompt_tokens count prompt tokens, cached ones included
+        cache_read_tokens count of these, read from the prompt cache
+        cache_write_tokens count of these, written to the prompt cache
+        output_tokens count completion tokens
+        spend_usd usd spend
+        """
+    ),
+)
+
 LITELLM_DEPLOYMENTS = RawTable(
     name="litellm_deployments",
     doc="Deployments of the proxy's configuration with limits and prices. One row per change.",
@@ -503,6 +525,7 @@ RAW_TABLES: tuple[RawTable, ...] = (
     OPENCLAW_MODEL_ALIASES,
     LITELLM_SPEND_LOGS,
     LITELLM_KEYS,
+    LITELLM_DAILY,
     LITELLM_DEPLOYMENTS,
     LITELLM_ROUTES,
 )

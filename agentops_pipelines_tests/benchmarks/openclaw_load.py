@@ -10,33 +10,21 @@ This process imports nothing heavy: the kernel counts the memory of the process 
 
 import argparse
 import json
-import os
 import shutil
 import sqlite3
 import subprocess
 import sys
 import tempfile
-import time
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from agentops_pipelines_tests.benchmarks.measure import Measured, measure
+
 APPENDED_SESSIONS = 100
-
-
-@dataclass(frozen=True, kw_only=True)
-class Measured:
-    """What one step took, and what it reported."""
-
-    name: str
-    wall_seconds: float
-    cpu_seconds: float
-    peak_mb: float
-    report: dict[str, Any]
 
 
 def main() -> None:
@@ -59,38 +47,19 @@ def main() -> None:
 
 def _run(work: Path, console: Console) -> None:
     load = ["load_once", str(work)]
-    scan = _measure("bare scan", ["bare_scan", str(work / "state")])
-    start = _measure("start and imports", ["load_once"])
-    cold = _measure("cold load", load)
-    again = _measure("nothing changed", load)
+    scan = measure("bare scan", ["bare_scan", str(work / "state")])
+    start = measure("start and imports", ["load_once"])
+    cold = measure("cold load", load)
+    again = measure("nothing changed", load)
     truth = json.loads((work / "truth.json").read_text(encoding="utf-8"))
     added = _append(work / "state", sessions=APPENDED_SESSIONS)
-    appended = _measure(f"{APPENDED_SESSIONS} of {truth['sessions']:,} appended", load)
+    appended = measure(f"{APPENDED_SESSIONS} of {truth['sessions']:,} appended", load)
     console.print(_table([scan, start, cold, again, appended], start=start))
     console.print(f"appended: {added:,} bytes in {APPENDED_SESSIONS} sessions")
     problems = _differences(truth, cold.report)
     console.print("totals equal the truth" if not problems else "totals differ from the truth: " + "; ".join(problems))
     if problems:
         sys.exit(1)
-
-
-def _measure(name: str, module: list[str]) -> Measured:
-    command = [sys.executable, "-m", f"{__package__}.{module[0]}", *module[1:]]
-    started = time.monotonic()
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        output = process.stdout.read() if process.stdout else ""
-        # wait4 gives the usage of this one child; RUSAGE_CHILDREN would keep the highest peak of all so far.
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"step {name!r} failed with {process.returncode}")
-    return Measured(
-        name=name,
-        wall_seconds=time.monotonic() - started,
-        cpu_seconds=usage.ru_utime + usage.ru_stime,
-        peak_mb=usage.ru_maxrss / 1024,
-        report=json.loads(output),
-    )
 
 
 def _table(steps: list[Measured], *, start: Measured) -> Table:

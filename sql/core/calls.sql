@@ -6,7 +6,7 @@
 -- Columns:
 --   call_id  oc/agent/session/line for what OpenClaw saw, ll/request_id for what only LiteLLM saw and for failed requests
 --   source  both, openclaw or litellm
---   match_rule  how the two sides were joined: response_id, error_window, or none
+--   match_rule  how the two sides were joined: response_id, tokens_time, error_window, or none
 --   request_id  LiteLLM's key of the call
 --   litellm_call_id  LiteLLM's call id
 --   line_id  OpenClaw's transcript line
@@ -29,13 +29,15 @@
 --   trigger  human or autonomous
 --   job_id  cron job
 --   job_name  cron job or webhook task name
---   requested_tier  tier of the model group asked for, by the configured map; NULL when it is in none
+--   requested_tier  tier of the model group asked for, by the configured map, else of the concrete model that served
+--         without a fallback; NULL when both are in none
 --   model_group_requested  model group asked for
 --   model_group_served  model group that served
 --   provider  provider that served, else the one configured in OpenClaw
 --   model  model that served, else the one configured in OpenClaw
 --   deployment_id  LiteLLM deployment that served
 --   is_fallback  whether the gateway fell back; NULL unknown
+--   attempted_fallbacks  hops of the gateway away from the first deployment; NULL unknown
 --   attempted_retries  retries inside the group that answered
 --   key_alias  alias of the virtual key
 --   key_hash  sha256 of the virtual key
@@ -118,7 +120,7 @@ joined AS (
     g.model_group_served,
     coalesce(g.provider, o.provider) AS provider,
     coalesce(g.model, o.model) AS model,
-    g.deployment_id, g.is_fallback, g.attempted_retries, g.key_alias, g.key_hash, g.team_id, g.end_user,
+    g.deployment_id, g.is_fallback, g.attempted_fallbacks, g.attempted_retries, g.key_alias, g.key_hash, g.team_id, g.end_user,
     coalesce(g.is_request, true) AS is_request,
     -- On a pair the gateway's split is kept: some OpenClaw versions count cache writes as plain input.
     coalesce(g.input_tokens, o.input_tokens) AS input_tokens,
@@ -179,8 +181,8 @@ SELECT
   y.call_id, y.source, y.match_rule, y.request_id, y.litellm_call_id, y.line_id, y.host, y.agent_id, y.lane,
   y.session_key, y.session_id, y.turn_id, y.started_at, y.ended_at, y.first_token_at, y.local_date, y.local_week,
   y.session_type, y.type_evidence, y.category, y.trigger, y.job_id, y.job_name,
-  i.tier AS requested_tier, y.model_group_requested, y.model_group_served, y.provider, y.model, y.deployment_id,
-  y.is_fallback, y.attempted_retries,
+  coalesce(i.tier, k.tier) AS requested_tier, y.model_group_requested, y.model_group_served, y.provider, y.model, y.deployment_id,
+  y.is_fallback, y.attempted_fallbacks, y.attempted_retries,
   y.key_alias, y.key_hash, y.team_id, y.end_user, y.is_request,
   y.input_tokens, y.cache_read_tokens, y.cache_write_tokens, y.cache_write_1h_tokens, y.output_tokens, y.reasoning_tokens,
   y.input_tokens + y.cache_read_tokens + y.cache_write_tokens + y.output_tokens AS total_tokens,
@@ -201,3 +203,4 @@ SELECT
 FROM priced y
 CROSS JOIN conf.run r
 LEFT JOIN conf.tiers i ON i.model = y.model_group_requested
+LEFT JOIN conf.tiers k ON k.model = y.model AND NOT coalesce(y.is_fallback, false)

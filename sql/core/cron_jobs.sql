@@ -11,6 +11,7 @@
 --   schedule_expr  cron expression
 --   schedule_tz  time zone of the expression
 --   every_ms  interval in milliseconds
+--   at_time  time of a single run (UTC)
 --   session_target  main, isolated, current or session
 --   payload_kind  systemEvent, agentTurn, command, heartbeat or script
 --   payload_model  model the job asks for
@@ -35,7 +36,7 @@ WITH numbered AS (
 )
 SELECT
   n.host, n.job_id, n.agent_id, n.name, n.is_enabled, n.is_builtin, n.schedule_kind, n.schedule_expr, n.schedule_tz,
-  n.every_ms, n.session_target, n.payload_kind, n.payload_model, n.delivery_mode, n.delivery_channel, n.delivery_to,
+  n.every_ms, n.at_time, n.session_target, n.payload_kind, n.payload_model, n.delivery_mode, n.delivery_channel, n.delivery_to,
   n.delivery_best_effort, n.created_at, n.next_run_at, n.last_run_at, n.last_status, n.last_delivery_status,
   n.consecutive_errors, n.first_observed_at, n.observed_at AS changed_at
 FROM numbered n

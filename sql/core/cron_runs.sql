@@ -14,9 +14,11 @@
 --   is_builtin  run of a job that OpenClaw made itself
 --   status  ok, error or skipped
 --   error_kind  what went wrong
+--   model  model of the run; NULL on older logs when it failed
 --   delivery_mode  delivery of the job: none, announce or webhook
 --   is_delivered  delivered as logged
 --   delivery_status  delivered, not-delivered, unknown or not-requested as logged
+--   suppression_reason  silent or empty: why there was nothing to deliver (2026.9+)
 --   intended_channel  channel it should go to
 --   intended_to  recipient it should go to, as a short hash
 --   resolved_ok  whether a channel was found
@@ -49,7 +51,8 @@ SELECT
   r.started_at, r.session_id, r.run_id,
   coalesce(r.run_id LIKE 'manual:%', false) AS is_manual,
   coalesce(j.is_builtin, false) AS is_builtin,
-  r.status, r.error_kind, j.delivery_mode, r.is_delivered, r.delivery_status, r.intended_channel, r.intended_to,
+  r.status, r.error_kind, r.model, j.delivery_mode, r.is_delivered, r.delivery_status, r.suppression_reason,
+  r.intended_channel, r.intended_to,
   r.resolved_ok, r.resolved_channel, r.resolved_to,
   coalesce(u.is_empty_poll, false) OR r.poll_phrase IS NOT NULL AS is_empty_poll,
   coalesce(u.calls, 0) AS calls,

@@ -24,11 +24,13 @@
 --   model_group_requested  group asked for; the group that served on proxies that do not log it
 --   model_group_served  group that served
 --   is_fallback  whether another group or deployment than the first served; NULL on proxies that do not log it
+--   attempted_fallbacks  hops away from the first deployment; NULL on proxies that do not log them
 --   attempted_retries  retries inside the group that answered
 --   key_hash  sha256 of the virtual key
 --   key_alias  alias of the virtual key
 --   team_id  team of the key
 --   end_user  end user sent with the request
+--   user_agent  client software
 --   category  category the client sent along
 --   ticket_key  ticket the client sent along
 --   method  method the client sent along
@@ -61,11 +63,13 @@ SELECT
   coalesce(s.original_model_group, s.model_group) AS model_group_requested,
   s.model_group AS model_group_served,
   s.attempted_fallbacks > 0 AS is_fallback,
+  s.attempted_fallbacks,
   s.attempted_retries,
   s.key_hash,
   s.key_alias,
   s.team_id,
   s.end_user,
+  s.user_agent,
   s.category,
   s.ticket_key,
   s.method,

@@ -1,71 +1,131 @@
 -- Pairs of an OpenClaw line and the LiteLLM row of the same call.
--- response_id: id and tokens are equal. Ids are reused by restarted proxies and clocks step, so time only chooses among equals;
--- a line and a request are in one such pair at most.
+-- response_id: id and tokens are equal. Ids are used again by restarted servers and clocks step, so time only chooses among
+-- equals; a line and a request are in one such pair at most.
+-- tokens_time: a call whose id the gateway logs otherwise or OpenClaw does not keep: model group, all token counts and the end
+-- of the call agree (to 5 seconds, clocks corrected), the key is not another agent's, and neither side has a second
+-- candidate. Nothing is guessed.
 -- error_window: a failed request that began while exactly one failing OpenClaw call of the same model group was under way, by
--- a key that is not known to be another agent's. Retries of one call share its one error line: many requests to one line.
+-- a key that is not another agent's. Retries of one call share its one error line: many requests to one line.
 -- Grain: one row per LiteLLM request_id that has a line.
 -- Columns:
 --   agent_id  agent of the line
 --   session_id  session of the line
 --   line_id  line
 --   request_id  LiteLLM row
---   match_rule  response_id or error_window
-WITH candidates AS (
+--   match_rule  response_id, tokens_time or error_window
+WITH reused AS (
   SELECT
-    l.agent_id, l.session_id, l.line_id, g.request_id, g.key_hash,
-    least(l.started_at, g.started_at) AS earlier,
-    greatest(l.started_at, g.started_at) AS later
-  FROM core.transcript_lines l
-  JOIN core.gateway_calls g
-    ON g.request_id = l.response_id
-    AND g.prompt_tokens = l.input_tokens + l.cache_read_tokens + l.cache_write_tokens
-    AND g.output_tokens = l.output_tokens
-  WHERE l.kind = 'assistant' AND g.status = 'ok'
+    p.agent_id, p.session_id, p.line_id, p.request_id,
+    least(p.line_at + coalesce(c.offset_seconds, 0) * INTERVAL '1' SECOND, p.request_at) AS earlier,
+    greatest(p.line_at + coalesce(c.offset_seconds, 0) * INTERVAL '1' SECOND, p.request_at) AS later
+  FROM core.id_pairs p
+  LEFT JOIN core.clocks c ON c.host = p.host AND c.day = CAST(date_trunc('day', p.line_at) AS TIMESTAMP)
+  WHERE p.lines > 1
 ),
-same_id AS (
+nearest AS (
   SELECT
-    c.agent_id, c.session_id, c.line_id, c.request_id, c.key_hash,
+    r.agent_id, r.session_id, r.line_id, r.request_id,
     row_number() OVER (
-      PARTITION BY c.request_id
+      PARTITION BY r.request_id
       ORDER BY
         -- whole seconds apart
-        extract(day FROM date_trunc('day', c.later) - date_trunc('day', c.earlier)) * 86400
-        + (hour(c.later) - hour(c.earlier)) * 3600
-        + (minute(c.later) - minute(c.earlier)) * 60
-        + (second(c.later) - second(c.earlier)) NULLS LAST,
-        c.agent_id NULLS LAST, c.session_id NULLS LAST, c.line_id NULLS LAST
+        extract(day FROM date_trunc('day', r.later) - date_trunc('day', r.earlier)) * 86400
+        + (hour(r.later) - hour(r.earlier)) * 3600
+        + (minute(r.later) - minute(r.earlier)) * 60
+        + (second(r.later) - second(r.earlier)) NULLS LAST,
+        r.agent_id NULLS LAST, r.session_id NULLS LAST, r.line_id NULLS LAST
     ) AS n
-  FROM candidates c
+  FROM reused r
 ),
-key_agents AS (
-  SELECT DISTINCT s.key_hash, s.agent_id FROM same_id s WHERE s.n = 1 AND s.key_hash IS NOT NULL
+by_id AS (
+  SELECT p.agent_id, p.session_id, p.line_id, p.request_id
+  FROM core.id_pairs p
+  WHERE p.lines = 1
+  UNION ALL
+  SELECT n.agent_id, n.session_id, n.line_id, n.request_id
+  FROM nearest n
+  WHERE n.n = 1
 ),
-failed_lines AS (
-  SELECT l.agent_id, l.session_id, l.line_id, l.model, l.started_at, l.written_at
-  FROM core.transcript_lines l
-  WHERE l.kind = 'assistant' AND l.stop_reason = 'error' AND coalesce(l.output_tokens, 0) = 0
+owned AS (
+  SELECT DISTINCT o.key_hash FROM core.key_owners o
 ),
-failed_requests AS (
+-- Lines that no id has joined, in the gateway's time.
+open_lines AS (
   SELECT
-    g.request_id, g.started_at, g.model_group_requested, g.key_hash,
-    EXISTS (SELECT 1 FROM key_agents k WHERE k.key_hash = g.key_hash) AS is_known_key
+    l.agent_id, l.session_id, l.line_id, l.model, l.response_id, l.output_tokens,
+    l.input_tokens + l.cache_read_tokens + l.cache_write_tokens AS prompt_tokens,
+    l.stop_reason = 'error' AS is_error,
+    coalesce(c.slack_seconds, 0) AS slack_seconds,
+    l.started_at + coalesce(c.offset_seconds, 0) * INTERVAL '1' SECOND AS started_at,
+    l.written_at + coalesce(c.offset_seconds, 0) * INTERVAL '1' SECOND AS written_at
+  FROM core.transcript_lines l
+  LEFT JOIN by_id b ON b.agent_id = l.agent_id AND b.session_id = l.session_id AND b.line_id = l.line_id
+  LEFT JOIN core.clocks c ON c.host = l.host AND c.day = CAST(date_trunc('day', l.started_at) AS TIMESTAMP)
+  WHERE l.kind = 'assistant' AND b.line_id IS NULL
+),
+open_requests AS (
+  SELECT
+    g.request_id, g.status, g.session_type, g.is_request, g.key_hash, g.model_group_requested, g.prompt_tokens,
+    g.output_tokens, g.started_at, g.ended_at,
+    -- The gateway logs its own id, an encoded one or one of its cache instead of what the client was told.
+    g.request_id = g.litellm_call_id OR g.request_id LIKE 'resp!_%' ESCAPE '!' OR g.request_id LIKE '%!_cache!_hit%' ESCAPE '!'
+      AS has_own_id,
+    o.key_hash IS NOT NULL AS is_owned
   FROM core.gateway_calls g
-  WHERE g.status = 'error' AND g.session_type = 'api'
+  LEFT JOIN by_id b ON b.request_id = g.request_id
+  LEFT JOIN owned o ON o.key_hash = g.key_hash
+  WHERE b.request_id IS NULL
+),
+-- A minute and its neighbours: equality on it keeps equal calls of other hours apart before times are compared.
+minutes AS (
+  SELECT CAST(-1 AS BIGINT) AS shift UNION ALL SELECT CAST(0 AS BIGINT) UNION ALL SELECT CAST(1 AS BIGINT)
+),
+ends AS (
+  SELECT
+    l.agent_id, l.session_id, l.line_id, l.model, l.response_id, l.prompt_tokens, l.output_tokens,
+    l.started_at, l.written_at,
+    CAST(date_trunc('minute', l.written_at) AS TIMESTAMP) + m.shift * INTERVAL '1' MINUTE AS end_minute
+  FROM open_lines l
+  CROSS JOIN minutes m
+  WHERE NOT l.is_error AND l.prompt_tokens + l.output_tokens > 0
+),
+alike AS (
+  SELECT
+    l.agent_id, l.session_id, l.line_id, g.request_id,
+    count(*) OVER (PARTITION BY g.request_id) AS lines,
+    count(*) OVER (PARTITION BY l.agent_id, l.session_id, l.line_id) AS requests
+  FROM ends l
+  JOIN open_requests g
+    ON g.model_group_requested = l.model
+    AND g.prompt_tokens = l.prompt_tokens
+    AND g.output_tokens = l.output_tokens
+    AND CAST(date_trunc('minute', g.ended_at) AS TIMESTAMP) = l.end_minute
+  LEFT JOIN core.key_owners k ON k.key_hash = g.key_hash AND k.agent_id = l.agent_id
+  WHERE g.status = 'ok' AND g.is_request AND g.session_type <> 'llm_task'
+    AND (l.response_id IS NULL OR g.has_own_id)
+    AND (k.agent_id IS NOT NULL OR NOT g.is_owned)
+    AND g.ended_at >= l.written_at - INTERVAL '5' SECOND AND g.ended_at <= l.written_at + INTERVAL '5' SECOND
+    AND g.started_at >= l.started_at - INTERVAL '5' SECOND
 ),
 same_moment AS (
   SELECT
     l.agent_id, l.session_id, l.line_id, g.request_id,
     count(*) OVER (PARTITION BY g.request_id) AS candidates
-  FROM failed_requests g
-  JOIN failed_lines l
+  FROM open_requests g
+  JOIN open_lines l
     ON l.model = g.model_group_requested
-    AND g.started_at >= l.started_at AND g.started_at <= l.written_at
-  LEFT JOIN key_agents k ON k.key_hash = g.key_hash AND k.agent_id = l.agent_id
-  WHERE k.agent_id IS NOT NULL OR NOT g.is_known_key
+    AND g.started_at >= l.started_at - l.slack_seconds * INTERVAL '1' SECOND
+    AND g.started_at <= l.written_at + l.slack_seconds * INTERVAL '1' SECOND
+  LEFT JOIN core.key_owners k ON k.key_hash = g.key_hash AND k.agent_id = l.agent_id
+  WHERE g.status = 'error' AND g.session_type = 'api' AND l.is_error AND coalesce(l.output_tokens, 0) = 0
+    AND (k.agent_id IS NOT NULL OR NOT g.is_owned)
 )
-SELECT s.agent_id, s.session_id, s.line_id, s.request_id, 'response_id' AS match_rule
-FROM same_id s
-WHERE s.n = 1
+SELECT b.agent_id, b.session_id, b.line_id, b.request_id, 'response_id' AS match_rule
+FROM by_id b
+UNION ALL
+SELECT a.agent_id, a.session_id, a.line_id, a.request_id, 'tokens_time' AS match_rule
+FROM alike a
+WHERE a.lines = 1 AND a.requests = 1
 UNION ALL
 SELECT m.agent_id, m.session_id, m.line_id, m.request_id, 'error_window' AS match_rule
 FROM same_moment m

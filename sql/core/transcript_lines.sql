@@ -1,7 +1,8 @@
 -- OpenClaw transcript lines, each counted once, put into turns.
 -- A fork copies its parent's lines, a resumed checkpoint copies a session, and one session can be seen on two hosts:
 -- the same line id written at the same moment with the same content is one line. It belongs to the session that is no
--- fork, then to the oldest. A call that was recovered from a trajectory counts only while no transcript holds it. A turn begins with a user line, or where a run answers that no user line opened (the announce
+-- fork, then to the oldest. A call that was recovered from a trajectory counts only while no transcript holds it. A turn
+-- begins with a user line, or where a run answers that no user line opened (the announce
 -- of a sub-agent). The run of a line is the one it names, else the last one that its session's trajectory started before it.
 -- Grain: one row per line (agent_id, session_id, line_id).
 -- Columns:

@@ -18,7 +18,9 @@
 --   evidence  what decided the type: run, provenance, mark, key, first mark, other turns or none
 --   job_id  cron job
 --   job_name  cron job or webhook task name
+--   is_cron_wake  an event that a cron job put into a main session, also when its job is not known
 --   calls  model calls in the turn, failed ones included
+--   tool_calls  tools that the answers asked for
 --   is_empty_poll  true when the last answer only says that there was nothing to do
 --   reply_chars  length of the last answer
 --   ticket_keys  ticket-shaped keys in the user line, space-separated
@@ -53,7 +55,8 @@ opened AS (
     min(CASE WHEN l.kind = 'assistant' THEN l.run_trigger END) AS run_trigger,
     min(CASE WHEN l.kind = 'assistant' THEN l.run_message_provider END) AS run_message_provider,
     min(CASE WHEN l.kind = 'user' THEN l.ticket_keys END) AS ticket_keys,
-    count(*) FILTER (WHERE l.kind = 'assistant') AS calls
+    count(*) FILTER (WHERE l.kind = 'assistant') AS calls,
+    CAST(coalesce(sum(l.tool_calls), 0) AS BIGINT) AS tool_calls
   FROM core.transcript_lines l
   WHERE l.kind IN ('user', 'assistant')
   GROUP BY l.turn_id
@@ -91,6 +94,8 @@ typed AS (
       WHEN n.run_id LIKE 'announce:%' THEN 'subagent'
       WHEN NOT n.is_mixed THEN CAST(NULL AS STRING)
       WHEN n.run_trigger = 'heartbeat' AND n.run_message_provider = 'cron-event' THEN 'system_event'
+      -- 2026.9 runs every wake as a heartbeat; the user line tells what woke the agent.
+      WHEN n.run_trigger = 'heartbeat' AND n.provenance_tool IN ('cron', 'hook') THEN CAST(NULL AS STRING)
       WHEN n.run_trigger = 'heartbeat' THEN 'heartbeat'
       WHEN n.run_trigger IN ('memory', 'overflow') THEN 'maintenance'
     END AS run_type,
@@ -155,7 +160,12 @@ SELECT
   d.job_id,
   CASE WHEN d.session_type IN ('cron', 'system_event', 'webhook')
     THEN coalesce(d.mark_name, d.own_mark_name, j.name) END AS job_name,
+  d.session_type = 'system_event' AND (
+    d.job_id IS NOT NULL OR coalesce(d.mark, '') = 'cron_wake' OR coalesce(d.provenance_tool, '') = 'cron'
+    OR coalesce(d.run_message_provider, '') = 'cron-event'
+  ) AS is_cron_wake,
   d.calls,
+  d.tool_calls,
   a.poll_phrase IS NOT NULL AS is_empty_poll,
   a.reply_chars,
   d.ticket_keys

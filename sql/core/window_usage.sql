@@ -70,7 +70,7 @@ usage AS (
     count(*) FILTER (WHERE c.source <> 'litellm') AS openclaw_calls,
     count(*) FILTER (WHERE c.source <> 'litellm' AND c.status = 'ok') AS openclaw_ok_calls,
     count(*) FILTER (WHERE c.source <> 'openclaw' AND c.is_request) AS litellm_calls,
-    count(*) FILTER (WHERE c.match_rule = 'response_id') AS matched_calls,
+    count(*) FILTER (WHERE c.match_rule IN ('response_id', 'tokens_time')) AS matched_calls,
     count(*) FILTER (WHERE c.cost_basis = 'estimate') AS estimate_calls,
     min(c.started_at) AS first_at,
     max(c.started_at) AS last_at

@@ -15,6 +15,9 @@
 --   cost_usd  cost on the configured basis (USD)
 --   list_usd  cost at list prices (USD); NULL when nothing is priced
 --   rank_usd  the money that shares and rankings of the window use (USD)
+--   call_share  of the window's requests, 0 to 1; NULL when it has none
+--   rank_share  of the window's rank_usd, 0 to 1; NULL when that is zero
+--   context_tokens_per_call  input and cached tokens carried by a successful request, on average; NULL without one
 --   is_priced  whether every reported token has a list price
 WITH grouped AS (
   SELECT
@@ -52,5 +55,11 @@ SELECT
   CAST(coalesce(g.cost_usd, 0) AS DECIMAL(28,12)) AS cost_usd,
   CAST(g.list_usd AS DECIMAL(28,12)) AS list_usd,
   CAST(coalesce(g.rank_usd, 0) AS DECIMAL(28,12)) AS rank_usd,
+  CAST(g.calls AS DOUBLE) / nullif(CAST(sum(g.calls) OVER (PARTITION BY g.window_id) AS DOUBLE), 0) AS call_share,
+  CAST(coalesce(g.rank_usd, 0) AS DOUBLE)
+    / nullif(CAST(sum(CAST(coalesce(g.rank_usd, 0) AS DECIMAL(28,12))) OVER (PARTITION BY g.window_id) AS DOUBLE), 0)
+    AS rank_share,
+  CAST(g.input_tokens + g.cache_read_tokens + g.cache_write_tokens AS DOUBLE)
+    / nullif(CAST(g.calls - g.error_calls AS DOUBLE), 0) AS context_tokens_per_call,
   g.unpriced_tokens = 0 AS is_priced
 FROM grouped g

@@ -1,8 +1,9 @@
 """Reads a LiteLLM proxy over HTTP: spend logs day by day, then its keys, deployments and routes.
 
 Belongs here: which days are asked for, what counts as read, what goes to quarantine. Retries and error texts are
-client.py, paging is windows.py, the meaning of fields rows.py and dimensions.py. Only four endpoints are asked, with
-GET: /spend/logs/v2, /key/list, /model/info, /router/settings (never /health: it calls every model).
+client.py, paging is windows.py, the meaning of fields rows.py, daily.py and dimensions.py. Only five endpoints are
+asked, with GET: /spend/logs/v2, /user/daily/activity, /key/list, /model/info, /router/settings (never /health: it calls
+every model).
 
 The unit of the ledger is a UTC day (days.py).
 """
@@ -19,11 +20,14 @@ import polars as pl
 
 from agentops_pipelines.sources.batches import Batch, Ledger, QuarantineEntry
 from agentops_pipelines.sources.litellm.client import ProxyClient, Refused, http_client, real_sleep
+from agentops_pipelines.sources.litellm.daily import PATH as DAILY_PATH
+from agentops_pipelines.sources.litellm.daily import read_daily_activity
 from agentops_pipelines.sources.litellm.days import DAY, SOURCE, closed_end, day_entry, day_item, open_days, start_of
 from agentops_pipelines.sources.litellm.dimensions import deployment_row, key_row, route_rows
 from agentops_pipelines.sources.litellm.rows import UnusableRow, spend_log_frame
 from agentops_pipelines.sources.litellm.windows import READINGS, Reading, SpendLogs
 from agentops_pipelines.sources.schemas import (
+    LITELLM_DAILY,
     LITELLM_DEPLOYMENTS,
     LITELLM_KEYS,
     LITELLM_ROUTES,
@@ -48,8 +52,9 @@ def read_api(
     """What the proxy logged from the day of `since` to a minute before `until`, as far as `ledger` does not have it.
 
     `until` is the run's now; both are naive UTC. Yields one batch a day of spend logs, oldest first, with the day's
-    ledger entry (a day of over 10,000 rows in several batches, the entry in the last), then one batch for keys,
-    deployments and routes each, observed at `until`. A client that is passed in keeps its own timeouts, stays open.
+    ledger entry (a day of over 10,000 rows in several batches, the entry in the last), then one batch for the daily
+    counters, keys, deployments and routes each, the last three observed at `until`. A client that is passed in keeps
+    its own timeouts, stays open.
 
     Raises SourceError, which names the setting to change and never shows the key.
     """
@@ -58,8 +63,11 @@ def read_api(
         proxy = ProxyClient(opened, base_url=base_url, api_key=api_key, sleep=sleep)
         logs = SpendLogs(proxy)
         end = closed_end(until)
-        for day, _ in open_days(ledger, host=proxy.base_url, reader=READER, since=since, end=end):
+        days = [day for day, _ in open_days(ledger, host=proxy.base_url, reader=READER, since=since, end=end)]
+        for day in days:
             yield from _read_day(proxy, logs, day, end=end)
+        if days:
+            yield _read_daily(proxy, first=days[0], last=end.date())
         yield _read_dimension(proxy, "key/list", LITELLM_KEYS, _keys, observed_at=until)
         yield from _read_configuration(proxy, observed_at=until)
 
@@ -131,6 +139,17 @@ class _Found:
 
     rows: list[tuple[object, ...]] = field(default_factory=list)
     problems: list[tuple[int, str]] = field(default_factory=list)
+
+
+def _read_daily(proxy: ProxyClient, *, first: date, last: date) -> Batch:
+    """LiteLLM's counters of the days that were just read."""
+    return _read_dimension(
+        proxy,
+        DAILY_PATH.lstrip("/"),
+        LITELLM_DAILY,
+        lambda proxy, _: _Found(rows=read_daily_activity(proxy.get, first=first, last=last).rows()),
+        observed_at=start_of(last),
+    )
 
 
 def _read_dimension(

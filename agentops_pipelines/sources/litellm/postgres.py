@@ -1,14 +1,15 @@
-"""Reads LiteLLM's PostgreSQL: spend logs day by day as a stream, then its keys.
+"""Reads LiteLLM's PostgreSQL: spend logs day by day as a stream, then its daily counters and its keys.
 
 Belongs here: the connection (read-only transactions, timeouts), which days and rows are asked for, every way it can
-fail as a sentence that says what to do. The SELECT and what its columns become are spend_log_query.py. Deployments and
-routes stand in no table: api.read_configuration asks the proxy for them.
+fail as a sentence that says what to do. The SELECTs and what their columns become are spend_log_query.py and daily.py.
+Deployments and routes stand in no table: api.read_configuration asks the proxy for them.
 
 A day (days.py) is read in full the first time, later only its rows created since: `created_at` is no index, so the day
 of the start narrows it down. Where older proxies have no `created_at`, the day is read in full again.
 """
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -20,6 +21,8 @@ import pyarrow as pa
 from adbc_driver_postgresql import dbapi
 
 from agentops_pipelines.sources.batches import Batch, Ledger, QuarantineEntry, SourceError
+from agentops_pipelines.sources.litellm.daily import TABLE as DAILY_TABLE
+from agentops_pipelines.sources.litellm.daily import daily_frame_of, daily_select
 from agentops_pipelines.sources.litellm.days import (
     DAY,
     SOURCE,
@@ -33,7 +36,7 @@ from agentops_pipelines.sources.litellm.dimensions import key_row
 from agentops_pipelines.sources.litellm.rows import UnusableRow
 from agentops_pipelines.sources.litellm.spend_log_query import spend_log_frame_of, spend_log_select
 from agentops_pipelines.sources.privacy import shown_url
-from agentops_pipelines.sources.schemas import LITELLM_KEYS, LITELLM_SPEND_LOGS
+from agentops_pipelines.sources.schemas import LITELLM_DAILY, LITELLM_KEYS, LITELLM_SPEND_LOGS
 
 READER = "litellm-postgres-2"
 
@@ -104,8 +107,9 @@ def read_postgres(*, database_url: str, ledger: Ledger, since: datetime | None, 
     """What the proxy logged from the day of `since` (None: from its first row) to a minute before `until`.
 
     `until` is the run's now; both are naive UTC. Only what `ledger` does not have is read. Yields batches of some
-    ten thousand spend logs, oldest day first, the ledger entry of a day in its last batch, then one batch of the
-    keys, observed at `until`. A quarantined row's `position` is its start in milliseconds since midnight.
+    ten thousand spend logs, oldest day first, the ledger entry of a day in its last batch, then one batch of the daily
+    counters and one of the keys, observed at `until`. A quarantined row's `position` is its start in milliseconds since
+    midnight.
 
     Raises SourceError, which names the setting to change and never shows the password.
     """
@@ -117,8 +121,11 @@ def read_postgres(*, database_url: str, ledger: Ledger, since: datetime | None, 
         end = closed_end(until)
         first = since if since is not None else _first_start(database, logs)
         if first is not None:
-            for day, read_up_to in open_days(ledger, host=database.shown, reader=READER, since=first, end=end):
+            days = list(open_days(ledger, host=database.shown, reader=READER, since=first, end=end))
+            for day, read_up_to in days:
                 yield from _read_day(database, logs, day, read_up_to=read_up_to, end=end)
+            if days:
+                yield _read_daily(database, first=days[0][0], last=end.date())
         yield _read_keys(database, observed_at=until)
 
 
@@ -176,6 +183,16 @@ def _read_day(
     if last is None:
         last = Batch(tables={LITELLM_SPEND_LOGS: LITELLM_SPEND_LOGS.frame([])})
     yield replace(last, ledger=[day_entry(day, host=database.shown, reader=READER, rows=loaded, end=end)])
+
+
+def _read_daily(database: "_Database", *, first: date, last: date) -> Batch:
+    """LiteLLM's counters of the days that were just read; none where the proxy is too old to keep any."""
+    table = database.table(DAILY_TABLE)
+    if table is None:
+        return Batch(tables={LITELLM_DAILY: LITELLM_DAILY.frame([])})
+    select = daily_select(table.name, columns=table.columns, first=first, last=last)
+    frame = daily_frame_of(row for result in database.query(select) for row in result.iter_rows(named=True))
+    return Batch(tables={LITELLM_DAILY: frame}, bytes_read=int(frame.estimated_size()))
 
 
 def _read_keys(database: "_Database", *, observed_at: datetime) -> Batch:
@@ -252,7 +269,7 @@ class _Database:
                 for statement in _TRANSACTION:
                     cursor.execute(statement)
                 cursor.execute(sql)
-                for batch in cursor.fetch_record_batch():
+                for batch in _ahead(cursor.fetch_record_batch()):
                     yield cast(pl.DataFrame, pl.from_arrow(batch))
         except (dbapi.Error, pa.ArrowException, OSError) as error:
             # not chained: PostgreSQL quotes the query and, with a bad value, the value
@@ -279,6 +296,15 @@ class _Database:
         if sqlstate is None or sqlstate[:2] in ("08", "57"):
             return self.error("the database closed the connection", _BUSY)
         return self.error(f"a query failed (SQLSTATE {sqlstate})", _WRONG_DATABASE)
+
+
+def _ahead(batches: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    """The batches, each fetched while the one before is at work: otherwise the database and we would take turns."""
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="postgres") as fetching:
+        coming = fetching.submit(next, batches, None)
+        while (batch := coming.result()) is not None:
+            coming = fetching.submit(next, batches, None)
+            yield batch
 
 
 def _url_parts(database_url: str) -> SplitResult:

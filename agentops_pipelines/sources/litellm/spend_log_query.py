@@ -5,10 +5,13 @@ two together). The jsonb is taken apart by the database, because a row's metadat
 Connections, days and errors are postgres.py.
 """
 
-from collections.abc import Callable, Collection
+import json
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import polars as pl
 
 from agentops_pipelines.sources.litellm.errors import error_class, error_kind
@@ -19,6 +22,7 @@ from agentops_pipelines.sources.litellm.values import (
     LATEST,
     MAX_STORED_USD,
     MAX_UNIT_PRICE,
+    TRACE_ID,
     identifier,
     key_hash,
     label,
@@ -53,39 +57,46 @@ _TABLE_COLUMNS = {
 """Columns that are read as they are, and what stands for one that an older proxy lacks."""
 
 _TEXTS = {
-    "metadata_status": "m, status",
-    "metadata_call_id": "m, litellm_call_id",
-    "key_alias": "m, user_api_key_alias",
-    "original_model_group": "m, original_model_group",
-    "user_agent": "m, user_agent",
-    "category": "labels, category",
-    "ticket": "labels, ticket",
-    "method": "labels, method",
-    "pipeline": "labels, pipeline",
-    "step": "labels, step",
-    "task_id": "labels, task_id",
-    "error_class": "error, error_class",
-    "normalized_error": "error, normalized_error",
-    "error_rate_limit_category": "error, error_rate_limit_category",
-    "error_rate_limit_type": "error, error_rate_limit_type",
-    "llm_provider": "error, llm_provider",
+    "metadata_status": "status",
+    "metadata_call_id": "litellm_call_id",
+    "key_alias": "user_api_key_alias",
+    "original_model_group": "original_model_group",
+    "user_agent": "user_agent",
 }
-"""Strings inside the jsonb: the object they stand in, and their name there."""
+"""Strings of the metadata, and their name there."""
 
+_SAID_BY_COLUMN = {
+    "metadata_status": ("status", "status IN ('success', 'failure')"),
+    "metadata_call_id": ("litellm_call_id", "litellm_call_id <> ''"),
+}
+"""Where newer proxies have a column for it: its name, and when it says enough."""
+
+_LABEL_FIELDS = ("category", "ticket", "method", "pipeline", "step", "task_id")
+"""Strings in the client's own metadata."""
+_TAG_PREFIXES = {"tag_category": "category:", "tag_ticket": "ticket:"}
+
+_PROMPT_DETAILS = "usage_object, prompt_tokens_details"
+_PRICES = "model_map_information, model_map_value"
 _NUMBERS = {
-    "attempted_retries": "m, attempted_retries",
-    "attempted_fallbacks": "m, attempted_fallbacks",
-    "cache_read_input_tokens": "cache, cache_read_input_tokens",
-    "cache_creation_input_tokens": "cache, cache_creation_input_tokens",
-    "ephemeral_1h_input_tokens": "cache_details, ephemeral_1h_input_tokens",
-    "reasoning_tokens": "usage, completion_tokens_details, reasoning_tokens",
-    "input_price": "prices, input_cost_per_token",
-    "output_price": "prices, output_cost_per_token",
-    "cache_read_price": "prices, cache_read_input_token_cost",
-    "error_budget_limit": "error, error_budget_limit",
-    "error_budget_spend": "error, error_budget_spend",
+    "attempted_retries": "attempted_retries",
+    "attempted_fallbacks": "attempted_fallbacks",
+    "cache_read_input_tokens": "additional_usage_values, cache_read_input_tokens",
+    "cache_creation_input_tokens": "additional_usage_values, cache_creation_input_tokens",
+    "ephemeral_1h_input_tokens": f"{_PROMPT_DETAILS}, cache_creation_token_details, ephemeral_1h_input_tokens",
+    "reasoning_tokens": "usage_object, completion_tokens_details, reasoning_tokens",
+    "input_price": f"{_PRICES}, input_cost_per_token",
+    "output_price": f"{_PRICES}, output_cost_per_token",
+    "cache_read_price": f"{_PRICES}, cache_read_input_token_cost",
+    "error_budget_limit": "error_information, error_budget_limit",
+    "error_budget_spend": "error_information, error_budget_spend",
 }
 """Numbers inside the jsonb; read as text, because a cast in the database fails the whole query over one bad row."""
+
+_WITHOUT_ADDITIONAL_VALUES = {
+    "cache_read_input_tokens": f"{_PROMPT_DETAILS}, cached_tokens",
+    "cache_creation_input_tokens": f"{_PROMPT_DETAILS}, cache_creation_tokens",
+}
+"""additional_usage_values is the place for every provider; where the operator excluded it, the provider's usage."""
 
 _ERROR_FIELDS = (
     "error_class",
@@ -105,33 +116,28 @@ def spend_log_select(
     `columns` are those that the table has.
     """
     # metadata || '{}' is metadata, unpacked once: every operator on the column itself would unpack it again
+    # labels, errors and tags are small and mostly alike: as text they cost the database a third of what their fields do
     rows = (
         f"SELECT *, {_json(columns, 'metadata')} || '{{}}' AS m, {_json(columns, 'request_tags')} AS tags FROM {table}"
         f""" WHERE "startTime" >= '{start}' AND "startTime" < '{end}'"""
     )
     if created_from is not None:
         rows += f" AND created_at >= '{created_from}'"
+    # everything else by its path from the top: an object in between would be copied
     objects = (
-        "SELECT m -> 'spend_logs_metadata' AS labels, m -> 'usage_object' AS usage, m -> 'error_information' AS error,"
-        " m #> '{model_map_information,model_map_value}' AS prices,"
-        " m #> '{usage_object,prompt_tokens_details,cache_creation_token_details}' AS cache_details,"
-        # the place for every provider; where the operator excluded it, the provider's usage in the same words
-        " CASE WHEN jsonb_typeof(m -> 'additional_usage_values') = 'object' THEN m -> 'additional_usage_values'"
-        " ELSE jsonb_build_object("
-        "'cache_read_input_tokens', m #> '{usage_object,prompt_tokens_details,cached_tokens}',"
-        "'cache_creation_input_tokens', m #> '{usage_object,prompt_tokens_details,cache_creation_tokens}'"
-        ") END AS cache"
+        "SELECT m -> 'spend_logs_metadata' AS labels, m -> 'error_information' AS error,"
+        " jsonb_typeof(m -> 'additional_usage_values') = 'object' AS has_values"
     )
     fields = [
         f'"{name}"' if name in columns else f'NULL::{type_} AS "{name}"' for name, type_ in _TABLE_COLUMNS.items()
     ]
-    fields += [_string(path, name) for name, path in _TEXTS.items()]
-    fields += [f"{_path(path)} AS {name}" for name, path in _NUMBERS.items()]
+    fields += [_string(key, name, columns) for name, key in _TEXTS.items()]
+    fields += [f"{_number(name)} AS {name}" for name in _NUMBERS]
     fields += [
-        # looked at for the error kind only, and only LiteLLM's own phrases at its head
-        "left(error ->> 'error_message', 2000) AS error_message",
-        f"{_tag('category:')} AS tag_category",
-        f"{_tag('ticket:')} AS tag_ticket",
+        "CASE WHEN jsonb_typeof(labels) = 'object' THEN labels::text END AS labels",
+        # its message is looked at for the error kind only
+        "CASE WHEN jsonb_typeof(error) = 'object' THEN (error - 'traceback')::text END AS error",
+        "CASE WHEN jsonb_typeof(tags) = 'array' THEN tags::text END AS tags",
         f"tags ? '{HEALTH_CHECK}' AS is_health_tagged",
         "m -> 'billed_retry_attempt' = 'true' AS is_billed_attempt",
     ]
@@ -142,33 +148,74 @@ def _json(columns: Collection[str], name: str) -> str:
     return name if name in columns else "NULL::jsonb"
 
 
-def _path(path: str) -> str:
-    """`m, a, b` as an expression for the text at m.a.b."""
-    root, _, keys = path.partition(", ")
-    return f"{root} #>> '{{{keys.replace(' ', '')}}}'"
+def _number(name: str) -> str:
+    """The text where the number stands."""
+    path, other = _NUMBERS[name], _WITHOUT_ADDITIONAL_VALUES.get(name)
+    return _at(path) if other is None else f"CASE WHEN has_values THEN {_at(path)} ELSE {_at(other)} END"
 
 
-def _string(path: str, name: str) -> str:
-    """The text at a path, if it is a string there."""
-    root, _, key = path.partition(", ")
-    return f"CASE WHEN jsonb_typeof({root} -> '{key}') = 'string' THEN {root} ->> '{key}' END AS {name}"
+def _at(path: str) -> str:
+    return f"m #>> '{{{path.replace(' ', '')}}}'"
 
 
-def _tag(prefix: str) -> str:
-    return (
-        "CASE WHEN jsonb_typeof(tags) = 'array' THEN (SELECT substr(tag, "
-        f"{len(prefix) + 1}) FROM jsonb_array_elements_text(tags) WITH ORDINALITY AS t (tag, n)"
-        f" WHERE tag LIKE '{prefix}%' ORDER BY n LIMIT 1) END"
-    )
+def _string(key: str, name: str, columns: Collection[str]) -> str:
+    """The text at a key of the metadata, if it is a string there and no column of the table says the same."""
+    column, is_said = _SAID_BY_COLUMN.get(name, ("", ""))
+    unknown = f"({is_said}) IS NOT TRUE AND " if column in columns else ""
+    return f"CASE WHEN {unknown}jsonb_typeof(m -> '{key}') = 'string' THEN m ->> '{key}' END AS {name}"
 
 
 def spend_log_frame_of(result: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """A result of the SELECT as a frame of LITELLM_SPEND_LOGS, and the unusable rows: `startTime`, `reason`."""
+    result = result.with_columns(
+        *_strings(result["labels"], _LABEL_FIELDS),
+        *_strings(result["error"], _ERROR_FIELDS),
+        *(_tags(result["tags"], name, prefix) for name, prefix in _TAG_PREFIXES.items()),
+    )
     numbers = result.with_columns(pl.col(name).cast(pl.Float64, strict=False).alias(f"#{name}") for name in _NUMBERS)
     judged = numbers.with_columns(_reason().alias("reason"))
     usable = judged.filter(pl.col("reason").is_null())
     unusable = judged.filter(pl.col("reason").is_not_null()).select("startTime", "reason")
     return _spend_logs(usable), unusable
+
+
+def _strings(objects: pl.Series, fields: Sequence[str]) -> Iterator[pl.Series]:
+    """The strings at the fields of JSON objects, a column a field; NULL where something else stands."""
+    distinct = objects.unique().drop_nulls()
+    decode = msgspec.json.Decoder(msgspec.defstruct("_", [(name, str | None, None) for name in fields])).decode
+    decoded: list[Any] = []
+    for text in distinct:
+        try:
+            decoded.append(decode(text))
+        except (msgspec.DecodeError, RecursionError):
+            decoded.append(_careful_strings(text))
+    for name in fields:
+        values = pl.Series([getattr(found, name, None) for found in decoded], dtype=pl.String())
+        yield objects.replace_strict(distinct, values, default=None, return_dtype=pl.String()).alias(name)
+
+
+def _careful_strings(text: str) -> SimpleNamespace:
+    """The same of an object that has something else than strings in these places, or numbers beyond any type."""
+    try:
+        found = json.loads(text, parse_int=_nothing, parse_float=_nothing)
+    except RecursionError:
+        return SimpleNamespace()
+    return SimpleNamespace(**{name: value for name, value in found.items() if isinstance(value, str)})
+
+
+def _nothing(_: str) -> None:
+    """In place of a number."""
+
+
+def _tags(tags: pl.Series, name: str, prefix: str) -> pl.Series:
+    """What follows the prefix in the first tag that has it."""
+
+    def first(text: str) -> str | None:
+        found = json.loads(text, parse_int=_nothing, parse_float=_nothing) if f'"{prefix}' in text else []
+        tag = next((tag for tag in found if isinstance(tag, str) and tag.startswith(prefix)), None)
+        return None if tag is None else tag.removeprefix(prefix)
+
+    return _each(tags, first).alias(name)
 
 
 def _reason() -> pl.Expr:
@@ -260,7 +307,7 @@ def _spend_logs(rows: pl.DataFrame) -> pl.DataFrame:
         "is_response_cache_hit": (pl.col("cache_hit") == "True").fill_null(False)
         | pl.col("request_id").str.contains(r"_cache_hit\d"),
         "is_client_disconnect": pl.col("is_client_disconnect"),
-        "trace_id": _each(rows["session_id"], trace_id),
+        "trace_id": _trace_ids(rows["session_id"]),
         "user_agent": _each(rows["user_agent"], label),
         "category": _each(rows["category"], label),
         "ticket_key": _each(rows["ticket"], identifier),
@@ -293,6 +340,13 @@ def _each(values: pl.Series, clean: Callable[[Any], str | None]) -> pl.Series:
     distinct = values.unique().drop_nulls()
     cleaned = pl.Series([clean(value) for value in distinct], dtype=pl.String())
     return values.replace_strict(distinct, cleaned, default=None, return_dtype=pl.String())
+
+
+def _trace_ids(session_ids: pl.Series) -> pl.Series:
+    """As values.trace_id: nearly all are random, each another, and stay as they are."""
+    is_random = session_ids.str.contains(f"^(?:{TRACE_ID.pattern})$")
+    others = _each(session_ids.set(is_random.fill_null(False), None), trace_id)
+    return others.fill_null(session_ids.set(~is_random, None))
 
 
 def _error_kinds(rows: pl.DataFrame) -> pl.Series:

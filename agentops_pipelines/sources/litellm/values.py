@@ -26,7 +26,7 @@ MAX_UNIT_PRICE = 1_000.0
 """USD per token, beyond which a price is a mistake."""
 
 _TICKET = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}-?\d{1,12}")
-_TRACE_ID = re.compile(r"[0-9a-fA-F-]{16,64}")
+TRACE_ID = re.compile(r"[0-9a-fA-F-]{16,64}")
 
 
 def mapping(value: object) -> Mapping[str, Any]:
@@ -56,7 +56,7 @@ def label(value: object) -> str | None:
 
 def trace_id(value: object) -> str | None:
     """A session id. Random ones stay whole (cleaning would cut digits out of them), chosen ones are labels."""
-    return value if isinstance(value, str) and _TRACE_ID.fullmatch(value) else label(value)
+    return value if isinstance(value, str) and TRACE_ID.fullmatch(value) else label(value)
 
 
 def identifier(value: object) -> str | None:

@@ -75,6 +75,7 @@ class _DatabaseReader:
         self._is_sound = copy.is_sound
         self._sink = sink
         self._ledger = ledger
+        self._unpack = zstandard.ZstdDecompressor().decompress
 
     def batches(self) -> Iterator[Batch]:
         if not self._is_sound:
@@ -166,7 +167,7 @@ class _DatabaseReader:
 
     def _add_event(self, transcript: Transcript, seq: int, event: object, packed: object) -> None:
         if event is None:
-            event = _unpacked(packed, transcript, seq)
+            event = self._unpacked(packed, transcript, seq)
             if event is None:
                 return
         if not isinstance(event, bytes):
@@ -175,6 +176,20 @@ class _DatabaseReader:
         self._sink.bytes_read += len(event)
         if SKIP.match(event) is None:
             transcript.add(event, seq)
+
+    def _unpacked(self, packed: object, transcript: Transcript, seq: int) -> bytes | None:
+        """An event's own text out of its zstd frame; None (and a problem noted) when there is none."""
+        if not isinstance(packed, bytes):
+            transcript.refuse(seq, "wrong_type")
+            return None
+        try:
+            if zstandard.frame_content_size(packed) > MAX_LINE:
+                transcript.refuse(seq, "line_too_long")
+                return None
+            return self._unpack(packed, max_output_size=MAX_LINE)
+        except zstandard.ZstdError:
+            transcript.refuse(seq, "corrupt_zstd")
+            return None
 
     def _read_archives(self, table: str, *, where: str, encoding: str) -> Iterator[Batch]:
         if table not in self._tables:
@@ -251,18 +266,3 @@ class _DatabaseReader:
 
 def _text(value: object) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else ""
-
-
-def _unpacked(packed: object, transcript: Transcript, seq: int) -> bytes | None:
-    """An event's own text out of its zstd frame; None (and a problem noted) when there is none."""
-    if not isinstance(packed, bytes):
-        transcript.refuse(seq, "wrong_type")
-        return None
-    try:
-        if zstandard.frame_content_size(packed) > MAX_LINE:
-            transcript.refuse(seq, "line_too_long")
-            return None
-        return zstandard.ZstdDecompressor().decompress(packed, max_output_size=MAX_LINE)
-    except zstandard.ZstdError:
-        transcript.refuse(seq, "corrupt_zstd")
-        return None

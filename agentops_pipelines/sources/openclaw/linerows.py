@@ -9,9 +9,8 @@ from typing import Any
 
 import polars as pl
 
-from agentops_pipelines.sources.openclaw.calls import CALL_COLUMNS, CallRows
+from agentops_pipelines.sources.openclaw.calls import CALL_COLUMNS
 from agentops_pipelines.sources.openclaw.columns import text_column, time_column, token_column, usd_column
-from agentops_pipelines.sources.openclaw.phrases import PollPhrases
 from agentops_pipelines.sources.openclaw.places import Place
 from agentops_pipelines.sources.schemas import OPENCLAW_LINES
 
@@ -36,18 +35,54 @@ _TIMES = frozenset(("written_at", "started_at"))
 _OWN_COUNTS = frozenset(("position", "tool_calls", "reply_chars"))
 """Counted here, not read: nothing to check."""
 
+_GROUP = 256
+"""Rows that become parts of columns together: few enough to stay in the processor's cache until then."""
+
 Row = tuple[object, ...]
 RefuseLine = Callable[[str, int, str], None]
+
+
+class Gathered:
+    """Rows of one kind, kept as columns: Python's collector of cycles would look at every row that is kept."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = names
+        self._rows: list[Row] = []
+        self._columns: tuple[list[Any], ...] = tuple([] for _ in names)
+
+    def __len__(self) -> int:
+        return len(self._columns[0]) + len(self._rows)
+
+    def append(self, row: Row) -> None:
+        """One more row."""
+        self._rows.append(row)
+        if len(self._rows) >= _GROUP:
+            self._settle()
+
+    def columns(self) -> dict[str, list[Any]]:
+        """All of them, by name."""
+        self._settle()
+        return dict(zip(self.names, self._columns, strict=True))
+
+    def clear(self) -> None:
+        """Forget them."""
+        for values in (self._rows, *self._columns):
+            values.clear()
+
+    def _settle(self) -> None:
+        for column, values in zip(self._columns, zip(*self._rows, strict=True), strict=False):
+            column.extend(values)
+        self._rows.clear()
 
 
 class LineRows:
     """Lines gathered since the last batch. `frame` checks them, `clear` forgets them."""
 
-    def __init__(self, *, phrases: PollPhrases, refuse: RefuseLine) -> None:
+    def __init__(self, *, refuse: RefuseLine) -> None:
         """`refuse(item, position, reason)` is told of everything that cannot be used."""
-        self.calls = CallRows(phrases, refuse=self._refuse)
-        self.users: list[Row] = []
-        self.changes: list[Row] = []
+        self.calls = Gathered(CALL_COLUMNS)
+        self.users = Gathered(USER_COLUMNS)
+        self.changes = Gathered(CHANGE_COLUMNS)
         self._refuse_line = refuse
 
     def __len__(self) -> int:
@@ -55,17 +90,16 @@ class LineRows:
 
     def clear(self) -> None:
         """Forget everything gathered."""
-        self.calls.clear()
-        for gathered in (self.users, self.changes):
+        for gathered in (self.calls, self.users, self.changes):
             gathered.clear()
 
     def frame(self) -> pl.DataFrame:
         """The usable rows."""
-        self.calls.settle()
-        frames = [self._part(dict(zip(CALL_COLUMNS, self.calls.columns, strict=True)), kind="assistant")]
-        for names, rows, kind in ((USER_COLUMNS, self.users, "user"), (CHANGE_COLUMNS, self.changes, None)):
-            if rows:
-                frames.append(self._part(dict(zip(names, zip(*rows, strict=True), strict=True)), kind=kind))
+        frames = [
+            self._part(gathered.columns(), kind=kind)
+            for gathered, kind in ((self.calls, "assistant"), (self.users, "user"), (self.changes, None))
+            if gathered
+        ]
         return pl.concat([OPENCLAW_LINES.frame([]), *frames], how="diagonal")
 
     def _refuse(self, place: Place, index: int, reason: str) -> None:

@@ -82,7 +82,9 @@ _PROVENANCE_MARKS = {
     "exec": "session_event",
 }
 
-_TICKET = re.compile(r"(?<![A-Za-z0-9-])([A-Z][A-Z0-9]{1,9})-(\d{1,6})(?![A-Za-z0-9]|-[A-Z0-9])")
+_TICKET = re.compile(r"([A-Z](?<![A-Za-z0-9-].)[A-Z0-9]{1,9})-(\d{1,6})(?![A-Za-z0-9]|-[A-Z0-9])")
+"""Begins with a letter, and looks back from there: a pattern that begins with a look at what stands before is tried at
+every character."""
 _NO_PROJECTS = frozenset(
     {"AES", "BASE", "CVE", "GPT", "HTTP", "IPV", "ISO", "MD", "PEP", "RFC", "RSA", "SHA", "TLS", "UTC", "UTF"}
 )

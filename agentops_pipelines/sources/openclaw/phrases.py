@@ -38,6 +38,8 @@ class PollPhrases:
             normal = _normal(phrase)
             if normal:
                 self._own.setdefault(normal, f"phrase:{number}")
+        self._words = {max(phrase.split(" "), key=len) for phrase in self._own}
+        """A word of each phrase: an answer without any of them is none of the phrases."""
         self._longest = max((2 * len(phrase) + 20 for phrase in self._own), default=0)
         self.longest = max(_LONGEST, self._longest)
         """Characters of a text that is worth a call of `id_of`."""
@@ -50,7 +52,10 @@ class PollPhrases:
             return HEARTBEAT_OK
         if len(text) < _LONGEST_SILENCE and _SILENT.fullmatch(text.strip()):
             return NO_REPLY
-        return self._own.get(_normal(text)) if len(text) <= self._longest else None
+        if len(text) > self._longest:
+            return None
+        folded = text.casefold()
+        return self._own.get(_normal(text)) if any(word in folded for word in self._words) else None
 
 
 def _is_acknowledgement(text: str) -> bool:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from agentops_pipelines.sources.openclaw.calls import Message, call_values, is_mirror
 from agentops_pipelines.sources.openclaw.places import Place
 from agentops_pipelines.sources.openclaw.rows import Sink
 from agentops_pipelines.sources.openclaw.values import MILLISECOND, SECOND, BadValue, mapping, micros, short_text
@@ -45,7 +46,16 @@ def add_calls(event: Mapping[str, Any], index: int, *, place: Place, since: int 
             "parentId": None,
             "timestamp": _iso(written),
         }
-        sink.lines.calls.add(place, index, entry, {**message, "__openclaw": {"runId": event.get("runId")}})
+        _add_call(entry, {**message, "__openclaw": {"runId": event.get("runId")}}, index, place=place, sink=sink)
+
+
+def _add_call(entry: Message, message: Message, index: int, *, place: Place, sink: Sink) -> None:
+    if is_mirror(entry, message):
+        return
+    try:
+        sink.lines.calls.append((place, index, *call_values(entry, message, sink.phrases)))
+    except BadValue as problem:
+        sink.refuse(place.item, index + place.counts_from, problem.reason)
 
 
 def _micros(value: Any) -> int | None:

@@ -36,7 +36,8 @@ class Sink:
     def __init__(self, *, source: str, host: str, reader: str, phrases: PollPhrases) -> None:
         self.host = host
         self.reader = reader
-        self.lines = LineRows(phrases=phrases, refuse=self.refuse)
+        self.phrases = phrases
+        self.lines = LineRows(refuse=self.refuse)
         self.transcripts: list[tuple[object, ...]] = []
         self.sessions: list[tuple[object, ...]] = []
         self.runs: list[tuple[object, ...]] = []

@@ -14,9 +14,16 @@ from typing import Any
 
 import orjson
 
-from agentops_pipelines.sources.openclaw.calls import content_of, run_id_of
+from agentops_pipelines.sources.openclaw.calls import call_values, content_of, is_mirror, run_id_of
 from agentops_pipelines.sources.openclaw.lines import LineScanner, Progress, values_of
 from agentops_pipelines.sources.openclaw.marks import mark_of, ticket_keys
+from agentops_pipelines.sources.openclaw.ordinary import (
+    NOT_ORDINARY,
+    Question,
+    answer_row,
+    line_of,
+    question_row,
+)
 from agentops_pipelines.sources.openclaw.places import Place
 from agentops_pipelines.sources.openclaw.rows import Sink
 from agentops_pipelines.sources.openclaw.values import BadValue, mapping, micros, short_text, word
@@ -61,20 +68,34 @@ class Transcript:
 
     def __init__(self, *, sink: Sink, place: Place) -> None:
         self._sink = sink
-        self._add_call = sink.lines.calls.add
+        self._phrases = sink.phrases
+        self._calls = sink.lines.calls
+        self._users = sink.lines.users
         self.place = place
         self.has_header = False
 
     def add(self, raw: bytes, index: int) -> None:
         """One line or event; `index` is its number in the transcript, from 0."""
         try:
+            line = line_of(raw)
+        except NOT_ORDINARY:
+            self._add_carefully(raw, index)
+            return
+        message = line.message
+        if isinstance(message, Question):
+            self._users.append(question_row(self.place, index, line, message))
+        else:
+            row = answer_row(self.place, index, line, message, self._phrases)
+            if row is None:
+                self._add_carefully(raw, index)
+            else:
+                self._calls.append(row)
+
+    def _add_carefully(self, raw: bytes, index: int) -> None:
+        try:
             entry = orjson.loads(raw)
         except orjson.JSONDecodeError:
             self._add_damaged(raw, index)
-            return
-        message = entry.get("message") if type(entry) is dict and entry.get("type") == "message" else None
-        if type(message) is dict and message.get("role") == "assistant":
-            self._add_call(self.place, index, entry, message)  # nearly every line that is parsed
         else:
             self._add_entry(entry, index)
 
@@ -186,7 +207,7 @@ class Transcript:
             return
         role = message.get("role")
         if role == "assistant":
-            self._add_call(self.place, index, entry, message)
+            self._add_call(entry, message, index)
         elif role == "user":
             self._add_user(entry, message, index)
         elif not isinstance(role, str):
@@ -194,11 +215,19 @@ class Transcript:
         elif role not in _SILENT_ROLES:
             self.refuse(index, "unknown_role")
 
+    def _add_call(self, entry: Mapping[str, Any], message: Mapping[str, Any], index: int) -> None:
+        if is_mirror(entry, message):
+            return
+        try:
+            self._calls.append((self.place, index, *call_values(entry, message, self._phrases)))
+        except BadValue as problem:
+            self.refuse(index, problem.reason)
+
     def _add_user(self, entry: Mapping[str, Any], message: Mapping[str, Any], index: int) -> None:
         text, _, _ = content_of(message.get("content"))
         provenance = mapping(message.get("provenance"))
         mark = mark_of(text, provenance=provenance)
-        self._sink.lines.users.append(
+        self._users.append(
             (
                 self.place,
                 index,

@@ -7,8 +7,7 @@ Tokens are disjoint: input excludes what was read from or written to the prompt 
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from operator import itemgetter
+from collections.abc import Mapping
 from typing import Any
 
 from agentops_pipelines.sources.openclaw.values import BadValue, tokens
@@ -22,9 +21,9 @@ _INPUT_DETAILS = ("input_tokens_details", "prompt_tokens_details")
 _OUTPUT_DETAILS = ("completion_tokens_details", "output_tokens_details")
 _OTHER_CACHE_NAMES = frozenset((*_CACHE_READ[1:], *_CACHE_WRITE[1:], *_INPUT_DETAILS))
 """Names that say that the input includes cached tokens."""
-_own_names = itemgetter("input", "cacheRead", "cacheWrite", "output", "cost")
-_total = itemgetter("total")
 _NOTHING = (0, 0, 0, 0)
+PROVIDER_BILLED = "provider-billed"
+"""Origin of a cost that the provider itself named."""
 
 
 Usage = tuple[Any, Any, Any, Any, Any, float | None]
@@ -53,24 +52,6 @@ def usage_of(raw: Any) -> Usage:
     if type(total) is not float or total <= 0:
         total = _unpriced(cost, total, is_used=counts != _NOTHING)
     return (*counts, raw.get("reasoningTokens"), total)
-
-
-def plain_usages(raws: Sequence[Any]) -> tuple[Sequence[Any], ...]:
-    """The columns of many usage objects under OpenClaw's own names. Raises KeyError or TypeError for any other."""
-    given, read, write, output, costs = zip(*map(_own_names, raws), strict=True)
-    if None in given or None in read or None in write or None in output:
-        raise TypeError
-    if not _OTHER_CACHE_NAMES.isdisjoint(set().union(*raws)):
-        raise KeyError
-    totals = [
-        total
-        if type(total) is float and total > 0
-        else _unpriced(cost, total, is_used=bool(inputs or reads or writes or outputs))
-        for total, cost, inputs, reads, writes, outputs in zip(
-            map(_total, costs), costs, given, read, write, output, strict=True
-        )
-    ]
-    return given, read, write, output, [raw.get("reasoningTokens") for raw in raws], totals
 
 
 def _usage_by_any_name(raw: Mapping[str, Any]) -> Usage:
@@ -112,7 +93,7 @@ def _unpriced(cost: Any, total: Any, *, is_used: bool) -> float | None:
     """
     if isinstance(total, bool) or not isinstance(total, int | float) or not 0 <= total < math.inf:
         return None
-    if total or not is_used or cost.get("totalOrigin") == "provider-billed":
+    if total or not is_used or cost.get("totalOrigin") == PROVIDER_BILLED:
         return float(total)
     has_parts = cost.get("input") or cost.get("output") or cost.get("cacheRead") or cost.get("cacheWrite")
     return 0.0 if has_parts else None
