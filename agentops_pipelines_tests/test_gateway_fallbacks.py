@@ -60,6 +60,7 @@ def requests() -> list:
         request("late-attempt-0", T + MINUTE + 3 * SECOND, **FAILED, error_kind="timeout", is_attempt=True),
         # 10:05: nothing tells why; two hops
         request("fb2", T + 5 * MINUTE, **SERVED_ELSEWHERE, attempted_fallbacks=2),
+        request("own fault", T + 5 * MINUTE, **FAILED, error_kind="bad_request"),
         # 10:06: the failure is another group's; and a budget says nothing of the model
         request("fb3", T + 6 * MINUTE, **SERVED_ELSEWHERE, attempted_fallbacks=1),
         request("broke", T + 6 * MINUTE, **FAILED, error_kind="budget"),
@@ -140,6 +141,7 @@ def test_a_failover_inside_a_group_is_no_fallback_to_another(con) -> None:
 
 def test_requests_that_failed_are_told_apart_by_whether_there_was_a_fallback(con) -> None:
     failed = {(row["model_group_requested"], row["reason"]): row["calls"] for row in found(con, "all_failed")}
+    assert failed.pop(("standard", "bad_request")) == 1
     assert failed == {("standard", "vendor_rate_limit"): 2, ("standard", "timeout"): 1, ("lone", "timeout"): 1}
     (row,) = found(con, "no_fallback")
     assert (row["model_group_requested"], row["reason"], row["reason_evidence"]) == ("lone", "provider_error", "logged")

@@ -65,6 +65,14 @@ def test_a_spent_budget_is_severe_and_names_the_key_and_what_it_stopped(gateway)
     )
 
 
+def test_a_budget_that_the_agent_understood_needs_no_second_reading() -> None:
+    row = {"key": "team", "limit_usd": None, "rejections": 1, "top_category": "email"}
+    ((_, said),) = sentences("budget_incidents", [{**row, "agent_error_kind": "budget"}])
+    assert said == "the budget of key team was spent: 1 request refused, most of email"
+    ((_, said),) = sentences("budget_incidents", [{**row, "agent_error_kind": "bad_request"}])
+    assert said.endswith("most of email, which the agent took for bad requests")
+
+
 def test_keys_fallbacks_and_limits_of_a_recorded_proxy(gateway) -> None:
     assert sentences("key_hygiene", rows_of(gateway, "key_hygiene", "2026-W48"))[0][1].startswith(
         "the master key is in use (1 request); "
@@ -128,7 +136,7 @@ def test_little_headroom_is_said_before_the_limit_is_reached() -> None:
         ("mild", "gpt has 10 % headroom on its busiest day (P99 minute against its limit)")
     ]
     assert sentences("headroom", [{**day, "headroom": 0.2}]) == []
-    assert sentences("headroom", [{**day, "rejections": 2}]) == [("mild", "gpt was refused at its limit (2 times)")]
+    assert sentences("headroom", [{**day, "rejections": 2}]) == [("mild", "gpt refused 2 requests at a rate limit")]
 
 
 def test_only_dear_caches_are_worth_a_sentence() -> None:

@@ -95,9 +95,10 @@ def _fallbacks(rows: Sequence[Row]) -> Iterable[Finding]:
         return
     tier = max(shares, key=lambda name: (shares[name], name))
     if shares[tier] >= _FALLBACK_SHARE:
+        whose = "requests outside the tiers" if tier == "none" else "{tier} requests"
         yield Finding(
             severity="mild",
-            text=f"{percent(shares[tier])} of {{tier}} requests ({count(calls[tier])}) fell back to another model",
+            text=f"{percent(shares[tier])} of {whose} ({count(calls[tier])}) fell back to another model",
             names={"tier": tier},
         )
 
@@ -106,10 +107,12 @@ def _headroom(rows: Sequence[Row]) -> Iterable[Finding]:
     worst = rows[0]
     full = worst["rpm_minutes_100"] + worst["tpm_minutes_100"]
     if full or worst["rejections"]:
-        said = f"was at its limit in {_times(full, 'minute')}" if full else "was refused at its limit"
-        refused = f" and refused {_times(worst['rejections'], 'request')}" if full and worst["rejections"] else ""
-        often = f" ({_times(worst['rejections'], 'time')})" if not full else ""
-        yield Finding(severity="mild", text=f"{{name}} {said}{refused}{often}", names={"name": worst["name"]})
+        refused = f"refused {_times(worst['rejections'], 'request')}"
+        if not full:
+            said = f"{refused} at a rate limit"
+        else:
+            said = f"was at its limit in {_times(full, 'minute')}" + (f" and {refused}" if worst["rejections"] else "")
+        yield Finding(severity="mild", text=f"{{name}} {said}", names={"name": worst["name"]})
     elif worst["headroom"] is not None and worst["headroom"] < _LITTLE_HEADROOM:
         yield Finding(
             severity="mild",
@@ -138,7 +141,8 @@ def _forecast(rows: Sequence[Row]) -> Iterable[Finding]:
 def _budgets(rows: Sequence[Row]) -> Iterable[Finding]:
     worst = rows[0]
     limit = f" of {usd(worst['limit_usd'])}" if worst["limit_usd"] is not None else ""
-    taken = f", which the agent took for {_words(worst['agent_error_kind'])}" if worst["agent_error_kind"] else ""
+    seen = worst["agent_error_kind"]
+    taken = f", which the agent took for {_words(seen)}" if seen and seen != "budget" else ""
     more = f"; {_times(len(rows) - 1, 'more incident')}" if len(rows) > 1 else ""
     yield Finding(
         severity="severe",
@@ -235,7 +239,7 @@ ORDER BY i.rejections DESC, i.first_at, key
             SectionColumn(name="first_at", title="first", kind="moment"),
             SectionColumn(name="last_at", title="last", kind="moment"),
             SectionColumn(name="rejections", title="refused"),
-            SectionColumn(name="limit_usd", title="budget", kind="usd"),
+            SectionColumn(name="limit_usd", title="budget", kind="cap"),
             SectionColumn(name="top_category", title="most of", kind="name"),
             SectionColumn(name="top_model_group", title="asked for", kind="name"),
             SectionColumn(name="agent_error_kind", title="agent saw", kind="name"),
@@ -473,7 +477,7 @@ ORDER BY h.priority, h.calls DESC, key, h.agent_id
             SectionColumn(name="calls", title="requests"),
             SectionColumn(name="agents", title="agents"),
             SectionColumn(name="spend_usd", title="spend", kind="usd"),
-            SectionColumn(name="max_budget_usd", title="budget", kind="usd"),
+            SectionColumn(name="max_budget_usd", title="budget", kind="cap"),
             SectionColumn(name="due_at", title="expires", kind="moment"),
             SectionColumn(name="last_used_at", title="last used", kind="moment"),
         ),

@@ -3,8 +3,8 @@
 -- request failed although its group has a fallback (whether one was tried the logs do not say). no_fallback: it failed and
 -- its group has none. openclaw_fallback: an error line, then another model in the same turn.
 -- The failed hop of a fallback that was served leaves no row and no reason in spend logs. Where another request for the
--- same group failed in the same minute, its reason is taken, and the evidence says so. Requests that the gateway itself
--- refused (budget, key, unknown model) are no failures of a model and not here.
+-- same group failed in the same minute, its reason is taken (unless the request itself was at fault), and the evidence says
+-- so. Requests that the gateway itself refused (budget, key, unknown model) are no failures of a model and not here.
 -- Grain: one row per (kind, call_id).
 -- Columns:
 --   kind  gateway_fallback, same_group_failover, all_failed, no_fallback or openclaw_fallback
@@ -44,7 +44,7 @@ failures AS (
       PARTITION BY f.model_group_requested, f.minute_at ORDER BY count(*) DESC NULLS LAST, f.error_kind NULLS LAST
     ) AS n
   FROM requests f
-  WHERE f.is_failure
+  WHERE f.is_failure AND f.error_kind NOT IN ('bad_request', 'content_filter', 'context_window')
   GROUP BY f.model_group_requested, f.minute_at, f.error_kind
 ),
 gateway AS (
