@@ -106,7 +106,7 @@ RUNS: list[Row] = [
     run("old-no-channel", NOON + DAY, **UNDELIVERED, poll_phrase="NO_REPLY"),
     run("no-recipient", NOON, **UNDELIVERED, suppression_reason="silent"),
     run("undelivered", NOON, **FAILED, error_kind="other"),
-    run("undelivered-ok", NOON, **UNDELIVERED),
+    run("undelivered-ok", NOON, **UNDELIVERED, completion_status="failed"),
     run("undelivered-ok", NOON + DAY, **{**UNDELIVERED, "delivery_status": None}),
     run("broken", NOON, **{**FAILED, "model": None}, error_kind="bad_request"),
     run("broken", NOON + DAY, **FAILED, error_kind="bad_request"),
@@ -114,16 +114,23 @@ RUNS: list[Row] = [
     run("hook", NOON, **UNDELIVERED, completion_status="failed"),
     run("event", NOON, **UNDELIVERED),
     run("wrong-person", NOON, resolved_to=peer_label("U2")),
-    run("wrong-person", NOON + DAY, resolved_to=peer_label("U2"), is_delivered=False, delivery_status="not-delivered"),
+    run(
+        "wrong-person",
+        NOON + DAY,
+        completion_status="failed",
+        resolved_to=peer_label("U2"),
+        is_delivered=False,
+        delivery_status="not-delivered",
+    ),
     run("wrong-channel", NOON, resolved_channel="discord"),
     run("brief", NOON, intended_channel="last", intended_to=None, resolved_to=peer_label("U9")),
     run("brief", NOON + DAY, intended_channel="last", intended_to=None),
     run("ben-says", NOON, agent_id="ben"),
     run("ben-says", NOON + DAY, agent_id="ben", resolved_channel="Telegram"),
     run("heartbeat-ada", NOON, **UNDELIVERED),
-    run("repaired", CHANGE - SECOND, **UNDELIVERED),
-    run("repaired", CHANGE, **UNDELIVERED),
-    run("silenced", CHANGE - SECOND, **UNDELIVERED),
+    run("repaired", CHANGE - SECOND, **UNDELIVERED, completion_status="failed"),
+    run("repaired", CHANGE, **UNDELIVERED, completion_status="failed"),
+    run("silenced", CHANGE - SECOND, **UNDELIVERED, completion_status="failed"),
     run("silenced", CHANGE, **UNDELIVERED),
     run("gone", NOON, resolved_channel="discord"),
     run("gone", NOON - 14 * DAY),
@@ -163,7 +170,7 @@ def audit(con: duckdb.DuckDBPyConnection, name: str, window: str = "2026-W47") -
     ("name", "rules"),
     [
         ("good", {}),
-        ("night", {"delivered_in_quiet_hours": 2, "quiet_hours_conflict": 7, "delivery_failed": 1}),
+        ("night", {"delivered_in_quiet_hours": 2, "quiet_hours_conflict": 7}),
         ("late", {"wrong_target": 1}),  # ben has no quiet hours, but his messages belong on telegram
         ("no-channel", {"silently_undelivered": 1, "implicit_delivery": None}),
         ("old-no-channel", {"silently_undelivered": 1, "implicit_delivery": None}),
@@ -226,6 +233,7 @@ def test_runs_of_a_window_by_what_became_of_them(con: duckdb.DuckDBPyConnection)
     broken, hook, good = audit(con, "broken"), audit(con, "hook"), audit(con, "good")
     assert (broken["runs"], broken["run_failed_runs"]) == (2, 2)  # a skipped run is none
     assert (hook["runs"], hook["unknown_delivery_runs"], hook["delivery_failed_runs"]) == (1, 1, 0)
+    assert audit(con, "night")["unknown_delivery_runs"] == 1  # whether it had anything to say went with its transcript
     assert (good["runs"], good["manual_runs"], good["delivered_runs"]) == (2, 1, 2)
     lost = audit(con, "old-no-channel")
     assert (lost["runs"], lost["cost_usd"], lost["undelivered_cost_usd"]) == (2, Decimal("0.25"), Decimal("0.25"))
@@ -248,7 +256,7 @@ def test_the_worst_comes_first_and_a_look_is_no_fault(con: duckdb.DuckDBPyConnec
         "new": "review",
         "good": None,
     }
-    assert (audit(con, "night")["worst_rank"], audit(con, "night")["findings"]) == (1, 3)
+    assert (audit(con, "night")["worst_rank"], audit(con, "night")["findings"]) == (1, 2)
     assert (audit(con, "new")["findings"], audit(con, "repaired")["findings"]) == (0, 2)
     fixes = rows(con, "SELECT rule FROM mart.cron_findings WHERE length(fix) < 20 OR length(meaning) < 8")
     assert fixes == []

@@ -110,6 +110,8 @@ def write_era(state: Path, era: str) -> None:
     state.mkdir()
     silent = [header("silent-session"), user("u", "[cron:silent-poll x] poll"), assistant("a", "NO_REPLY")]
     Home(path=state).write("silent-session.jsonl", silent)
+    spoken = [header("s-1.0"), user("v", "[cron:lost x] go", minute=0.6), assistant("b", "All is well.", minute=0.9)]
+    Home(path=state).write("s-1.0.jsonl", spoken)
     if era == "files":
         write_files(state, jobs, {entry["jobId"]: [entry] for entry in runs})
         return
