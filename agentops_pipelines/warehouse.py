@@ -35,6 +35,9 @@ KEPT_DAILIES = 7
 _CHECKPOINT_AT = "128 MiB"
 """Size of the log at which DuckDB rewrites its file: its own 16 MiB costs a first load more than the inserts do."""
 
+_LOAD_MEMORY = "256 MiB"
+"""What DuckDB may keep in memory while batches are loaded; what is more goes to its scratch directory."""
+
 _OPS_TABLES = {
     "schema_version": "version BIGINT, applied_at TIMESTAMP",
     "ledger": "source VARCHAR, host VARCHAR, item VARCHAR, position BIGINT, fingerprint VARCHAR, reader VARCHAR",
@@ -254,7 +257,7 @@ class Writer:
 
         A failing batch raises; the ones before it stay.
         """
-        with self._single_threaded():
+        with self._frugal():
             return self._load(source, batches, scope=scope, observed_at=observed_at)
 
     def _load(self, source: str, batches: Iterable[Batch], *, scope: str, observed_at: datetime) -> LoadResult:
@@ -319,13 +322,17 @@ class Writer:
                 self.con.executemany("INSERT INTO ops.deliveries VALUES (?, ?, ?, ?, ?)", rows)
 
     @contextmanager
-    def _single_threaded(self) -> Iterator[None]:
-        """Batches are too small for two threads: they would only wait for each other, at the cost of a quarter."""
+    def _frugal(self) -> Iterator[None]:
+        """With one thread, because batches are too small for two: they would wait for each other at the cost of a
+        quarter. And with little memory, because DuckDB would keep in it whatever was loaded.
+        """
         self.con.execute("SET threads = 1")
+        self.con.execute(f"SET memory_limit = '{_LOAD_MEMORY}'")
         try:
             yield
         finally:
             self.con.execute("RESET threads")
+            self.con.execute("RESET memory_limit")
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

@@ -364,7 +364,7 @@ class _World:
         )
 
     def copies(self) -> None:
-        """A fork with its parent's lines, and the same session seen on a second host."""
+        """A fork with its parent's lines, the same session seen on a second host, calls recovered from a trajectory."""
         lines = [row for row in self.rows[OPENCLAW_LINES] if row["session_id"] == "ada-s01"][:30]
         for row in lines:
             self.add(OPENCLAW_LINES, **{**row, "session_id": "ada-fork", "path": "agents/ada/sessions/ada-fork.jsonl"})
@@ -374,6 +374,41 @@ class _World:
         self.add(OPENCLAW_TRANSCRIPTS, **fork, parent_session_id="ada-s01", created_at=after, origin="jsonl")
         self.add(OPENCLAW_SESSIONS, **fork, session_key="agent:ada:main", label="fork", updated_at=after)
         self._turn({**fork, "path": "agents/ada/sessions/ada-fork.jsonl", "origin": "jsonl"}, after, None, None)
+
+    def recovered(self) -> None:
+        """Calls out of trajectories, half of them in a transcript too; requests that wrote a compaction."""
+        calls = [row for row in self.rows[OPENCLAW_LINES] if row.get("response_id") and row.get("started_at")]
+        for number, row in enumerate(calls[:24]):
+            later = timedelta(minutes=5 if number % 2 else 0)
+            self.add(
+                OPENCLAW_LINES,
+                **{
+                    **row,
+                    "session_id": f"{row['agent_id']}-gone",
+                    "line_id": f"trajectory:{number}",
+                    "origin": "trajectory",
+                    "started_at": row["started_at"] + later,  # type: ignore[operator]
+                },
+            )
+        compactions = [row for row in self.rows[OPENCLAW_LINES] if row["kind"] == "compaction"]
+        for number, row in enumerate(compactions[:12]):
+            self.add(
+                LITELLM_SPEND_LOGS,
+                request_id=f"summary-{number}",
+                call_type="acompletion",
+                started_at=row["written_at"] - timedelta(seconds=9),  # type: ignore[operator]
+                ended_at=row["written_at"] - timedelta(seconds=number % 7),  # type: ignore[operator]
+                status="success",
+                key_hash=f"hash-{row['agent_id']}",
+                key_alias=row["agent_id"],
+                model="azure/gpt-5.4",
+                provider="azure",
+                model_group="standard",
+                prompt_tokens=5_000,
+                output_tokens=300,
+                total_tokens=5_300,
+                spend_usd=0.01,
+            )
 
     def twins(self) -> None:
         """Sessions that are alike in everything that rankings go by."""
@@ -695,6 +730,7 @@ def frames() -> dict[RawTable, pl.DataFrame]:
     world = _World()
     world.sessions()
     world.copies()
+    world.recovered()
     world.twins()
     world.gateway_only()
     world.history()

@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -384,6 +385,16 @@ def test_any_interleaving_of_writing_and_reading_ends_with_all_that_was_ever_vis
     whole = Memory()
     whole.read(story.home.path, scratch=folder / "scratch")
     assert whole.ids() == story.visible()
+    told = _said(memory)
+    assert all(told[key] == row for key, row in _said(whole).items())
+
+
+def _said(memory: Memory) -> dict[tuple[str, str], dict[str, Any]]:
+    """Lines by their key, without the place where each was read: that is the one it was last read from."""
+    return {
+        (row["session_id"], row["line_id"]): {name: row[name] for name in row if name not in ("path", "origin")}
+        for row in memory.lines
+    }
 
 
 class _Story:

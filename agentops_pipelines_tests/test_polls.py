@@ -75,6 +75,10 @@ LINES = [
     *beat(at("11:00"), output_tokens=201),
     *beat(at("12:00"), calls=2, poll_phrase=None),
     *beat(at("12:00", day=11)),  # week 46
+    *turn(at("10:35", day=11), "c0", response_id="old-ticket", output_tokens=10),
+    *turn(at("19:10"), user={"mark": "cron_wake", "mark_id": "ring", "mark_name": "ring"}),
+    *turn(at("20:10"), "long"),
+    *turn(at("22:10"), "long"),
     *beat(at("10:00:40"), agent="ben", session_id="ben-main"),
     *beat(at("10:30"), agent="alec", host="server", session_id="far-main"),
     *turn(at("10:05"), "c1", poll_phrase="phrase:1", output_tokens=10),
@@ -96,7 +100,8 @@ SESSIONS = [
     session("main", "main"),
     session("ben-main", "main", agent="ben"),
     session("far-main", "main", host="server"),
-    *(session(name, "cron:tp") for name in ("c1", "c2", "c6")),
+    *(session(name, "cron:tp") for name in ("c0", "c1", "c2", "c6")),
+    session("long", "cron:long"),
     session("dream", "cron:dream"),
     session("ben-cron", "cron:ben-job", agent="ben"),
     session("hook", "hook:x"),
@@ -123,6 +128,11 @@ RUNS = [
     run("tp", at("12:05:12"), started_at=at("12:05"), **{**POLL, "status": "skipped"}),
     run("remind", at("12:59:30"), started_at=at("12:59:20"), **POLL),  # answered two minutes later
     run("remind", at("13:01:01"), started_at=at("13:01"), **POLL),  # one turn answered both
+    run("remind", at("13:40:05"), started_at=at("13:40"), **POLL),  # nobody answered
+    run("ring", at("19:00:01"), started_at=at("19:00"), **POLL),  # the turn ten minutes later is none of its
+    run(
+        "long", at("23:00"), started_at=at("20:10"), session_id="long", **POLL
+    ),  # what comes hours later is none of its
     run("remind", at("15:00"), started_at=at("15:00"), **POLL),  # the main session of then is gone
     run("remind", at("12:59:30"), started_at=at("12:59:20"), session_id="lost", run_key="lost", **POLL),
     run("command", at("10:05:12"), started_at=at("10:05"), **{**POLL, "agent_id": "cleo"}),
@@ -141,6 +151,7 @@ REQUESTS = [
     request("with-ticket", at("10:35:10"), ticket_key="FAD-1", spend_usd=0.1),
     request("first-try", at("9:15:05"), status="failure", is_attempt=True, spend_usd=None),
     request("last-try", at("9:15:05"), status="failure", spend_usd=None),
+    request("old-ticket", at("10:35:10", day=11), ticket_key="FAD-0", spend_usd=0.1),
     request("script", at("16:00"), spend_usd=0.3),
 ]
 
@@ -209,12 +220,13 @@ def test_a_job_s_polls_count_with_and_without_transcript_and_without_model_call(
 
 def test_an_event_in_the_main_session_is_one_poll_and_counts_without_its_turn(con: duckdb.DuckDBPyConnection) -> None:
     row = poll(con, "job", "alec", "remind")
-    assert (row["runs"], row["model_runs"], row["work_runs"]) == (5, 2, 5)
+    assert (row["runs"], row["model_runs"], row["work_runs"]) == (6, 2, 6)
 
 
 def test_an_event_of_which_only_the_run_log_knows_the_job(con: duckdb.DuckDBPyConnection) -> None:
     row = poll(con, "job", "alec", "nudge")
     assert (row["runs"], row["model_runs"], row["cost_usd"]) == (1, 1, Decimal("0.1"))
+    assert (poll(con, "job", "alec", "ring")["runs"], poll(con, "job", "alec", "long")["runs"]) == (2, 2)
     unknown = poll(con, "job", "alec")
     assert (unknown["poll_name"], unknown["runs"], unknown["model_runs"]) == ("unknown job", 1, 1)
 
@@ -239,7 +251,7 @@ def test_an_agent_is_the_sum_of_its_polls(con: duckdb.DuckDBPyConnection) -> Non
     total = poll(con, "agent", "alec")
     parts = [
         poll(con, "heartbeat", "alec"),
-        *(poll(con, "job", "alec", name) for name in ("tp", "remind", "nudge", None)),
+        *(poll(con, "job", "alec", name) for name in ("tp", "remind", "nudge", "ring", "long", None)),
     ]
     for column in ("runs", "empty_runs", "total_tokens", "cost_usd", "empty_cost_usd", "same_minute_runs"):
         assert total[column] == sum(part[column] for part in parts), column
@@ -262,8 +274,8 @@ def test_who_started_work(con: duckdb.DuckDBPyConnection) -> None:
     assert turns == {
         ("person", "main"): ("human", 1, 4, 5),
         ("clock", "heartbeat"): ("autonomous", 3, 6, 7),
-        ("clock", "cron"): ("autonomous", 5, 6, 6),
-        ("clock", "system_event"): ("autonomous", 1, 4, 4),
+        ("clock", "cron"): ("autonomous", 6, 8, 8),
+        ("clock", "system_event"): ("autonomous", 1, 5, 5),
         ("webhook", "system_event"): ("autonomous", 1, 1, 1),
         ("webhook", "webhook"): ("autonomous", 1, 1, 1),
         ("agent", "subagent"): ("autonomous", 1, 1, 1),

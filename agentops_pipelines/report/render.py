@@ -39,7 +39,7 @@ CODE_WIDTH = 32
 
 _NAME_MINIMUM, _GAP, _COLUMN_GAP = 8, 2, 4
 _SIDE_BY_SIDE = 96
-_TERMINAL_NEEDS, _TERMINAL_NOTES = 5, 4
+_TERMINAL_NEEDS, _TERMINAL_NOTES = 4, 4
 _FIELD_SENTENCES = 5
 """Sentences in one field of the message, as far as they fit it."""
 _GREEN, _AMBER, _RED = 0x3BA55D, 0xE69F00, 0xD83C3E
@@ -296,11 +296,11 @@ class _SideBySide:
 
 def _terminal_tables(report: Report) -> Iterable[RenderableType]:
     yield _SideBySide(
-        left=[_Lines(table=tables.categories(report, limit=7).compact(), note=words.empty_polls(report))],
-        right=[_Lines(table=tables.agents(report, limit=7).compact())],
+        left=[_Lines(table=tables.categories(report, limit=6).compact(), note=words.empty_polls(report))],
+        right=[_Lines(table=tables.agents(report, limit=6).compact())],
     )
-    if report.trend.rows:
-        yield _trend_lines(report)
+    if report.trend.rows:  # categories show their change already; the page has the reasons of each
+        yield Text("\n" + words.change_in_full(report), style="dim")
     yield _SideBySide(
         left=[_Lines(table=tables.session_types(report, limit=7).compact(), note=words.human(report))],
         right=[

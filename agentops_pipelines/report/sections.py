@@ -26,8 +26,9 @@ Severity = Literal["severe", "mild", "note"]
 SEVERITIES: tuple[Severity, ...] = ("severe", "mild", "note")
 """Worst first."""
 
-Kind = Literal["name", "count", "tokens", "usd", "percent", "number", "seconds", "moment", "day", "flag"]
-"""How a cell is written: a name from the data, a figure in its unit, a local time, a date, yes or nothing."""
+Kind = Literal["name", "count", "tokens", "usd", "cap", "percent", "number", "seconds", "moment", "day", "flag"]
+"""How a cell is written: a name from the data, a figure in its unit (a cap is money that may be unlimited), a local
+time, a date, yes or nothing."""
 
 NAME_CELLS = 48
 """What a sentence shows of a name."""
@@ -105,20 +106,28 @@ def cell(value: Any, kind: Kind, zone: ZoneInfo) -> str:
     """One value as text; nothing for NULL, but for money, whose price is then unknown."""
     if kind == "usd":
         return usd(value)
-    if value is None:
-        return ""
+    if value is None or value == "":
+        return "none" if kind == "cap" else ""
     writers: dict[Kind, Callable[[Any], str]] = {
         "name": lambda text: clean_name(str(text)),
         "count": lambda number: count(int(number)),
         "tokens": lambda number: tokens(int(number)),
+        "cap": usd,
         "percent": percent,
         "number": lambda number: f"{number:,.1f}",
-        "seconds": lambda number: f"{number:,.1f} s" if number < 100 else f"{number:,.0f} s",
+        "seconds": _duration,
         "moment": lambda when: _local(when, zone).strftime("%a %-d %b %H:%M"),
         "day": lambda day: day.strftime("%a %-d %b"),
         "flag": lambda flag: "yes" if flag else "",
     }
     return writers[kind](value)
+
+
+def _duration(seconds: float) -> str:
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:,.1f} {unit}"
+    return f"{seconds:,.1f} s"
 
 
 def _local(when: datetime, zone: ZoneInfo) -> datetime:

@@ -24,42 +24,61 @@
 --   session_seconds_p95  95th percentile of it (nearest rank)
 WITH timed AS (
   SELECT
-    w.window_id, w.rank_basis, u.*,
-    u.started_at + u.seconds * INTERVAL '1' SECOND AS ended_at,
-    count(*) OVER (PARTITION BY w.window_id, u.trigger, u.started_by, u.session_type) AS turns,
-    row_number() OVER (
-      PARTITION BY w.window_id, u.trigger, u.started_by, u.session_type
-      ORDER BY u.seconds NULLS LAST, u.turn_id NULLS LAST
-    ) AS n
+    w.window_id, w.rank_basis, u.trigger, u.started_by, u.session_type, u.agent_id, u.session_id, u.started_at, u.seconds,
+    u.is_empty_poll, u.is_failed, u.calls, u.total_tokens, u.cost_usd, u.list_usd
   FROM core.windows w
   JOIN core.work_units u ON u.started_at >= w.starts_at AND u.started_at < w.ends_at
 ),
-turns AS (
+-- Percentiles are read off the counts per duration: far fewer rows to sort than turns.
+durations AS (
   SELECT
-    t.window_id, t.rank_basis, t.trigger, t.started_by, t.session_type,
+    t.window_id, t.rank_basis, t.trigger, t.started_by, t.session_type, t.seconds,
     count(*) AS turns,
     count(*) FILTER (WHERE t.is_empty_poll) AS empty_polls,
     count(*) FILTER (WHERE t.is_failed) AS failed_turns,
     sum(t.calls) AS calls,
     sum(t.total_tokens) AS total_tokens,
-    sum(t.cost_usd) AS cost_usd,
-    sum(t.list_usd) AS list_usd,
-    min(CASE WHEN t.n * 100 >= t.turns * 50 THEN t.seconds END) AS turn_seconds_p50,
-    min(CASE WHEN t.n * 100 >= t.turns * 95 THEN t.seconds END) AS turn_seconds_p95
+    CAST(sum(t.cost_usd) AS DECIMAL(28,12)) AS cost_usd,
+    CAST(sum(t.list_usd) AS DECIMAL(28,12)) AS list_usd
   FROM timed t
-  GROUP BY t.window_id, t.rank_basis, t.trigger, t.started_by, t.session_type
+  GROUP BY t.window_id, t.rank_basis, t.trigger, t.started_by, t.session_type, t.seconds
+),
+ranked AS (
+  SELECT
+    d.*,
+    sum(d.turns) OVER (
+      PARTITION BY d.window_id, d.started_by, d.session_type
+      ORDER BY d.seconds NULLS LAST ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+    ) AS turns_up_to,
+    sum(d.turns) OVER (PARTITION BY d.window_id, d.started_by, d.session_type) AS all_turns
+  FROM durations d
+),
+turns AS (
+  SELECT
+    r.window_id, r.rank_basis, r.trigger, r.started_by, r.session_type,
+    CAST(sum(r.turns) AS BIGINT) AS turns,
+    CAST(sum(r.empty_polls) AS BIGINT) AS empty_polls,
+    CAST(sum(r.failed_turns) AS BIGINT) AS failed_turns,
+    CAST(sum(r.calls) AS BIGINT) AS calls,
+    CAST(sum(r.total_tokens) AS BIGINT) AS total_tokens,
+    CAST(sum(r.cost_usd) AS DECIMAL(28,12)) AS cost_usd,
+    CAST(sum(r.list_usd) AS DECIMAL(28,12)) AS list_usd,
+    min(CASE WHEN r.turns_up_to * 100 >= r.all_turns * 50 THEN r.seconds END) AS turn_seconds_p50,
+    min(CASE WHEN r.turns_up_to * 100 >= r.all_turns * 95 THEN r.seconds END) AS turn_seconds_p95
+  FROM ranked r
+  GROUP BY r.window_id, r.rank_basis, r.trigger, r.started_by, r.session_type
 ),
 spans AS (
   SELECT
-    t.window_id, t.trigger, t.started_by, t.session_type, t.agent_id, t.session_id,
+    t.window_id, t.started_by, t.session_type, t.agent_id, t.session_id,
     min(t.started_at) AS first_at,
-    max(t.ended_at) AS last_at
+    max(t.started_at + t.seconds * INTERVAL '1' SECOND) AS last_at
   FROM timed t
-  GROUP BY t.window_id, t.trigger, t.started_by, t.session_type, t.agent_id, t.session_id
+  GROUP BY t.window_id, t.started_by, t.session_type, t.agent_id, t.session_id
 ),
 lengths AS (
   SELECT
-    s.*,
+    s.window_id, s.started_by, s.session_type,
     CAST(
       extract(day FROM date_trunc('day', s.last_at) - date_trunc('day', s.first_at)) * 86400
       + (hour(s.last_at) - hour(s.first_at)) * 3600
@@ -67,24 +86,29 @@ lengths AS (
       + (second(s.last_at) - second(s.first_at)) AS BIGINT) AS seconds
   FROM spans s
 ),
-ranked AS (
-  SELECT
-    l.*,
-    count(*) OVER (PARTITION BY l.window_id, l.trigger, l.started_by, l.session_type) AS sessions,
-    row_number() OVER (
-      PARTITION BY l.window_id, l.trigger, l.started_by, l.session_type
-      ORDER BY l.seconds NULLS LAST, l.agent_id NULLS LAST, l.session_id NULLS LAST
-    ) AS n
+counted AS (
+  SELECT l.window_id, l.started_by, l.session_type, l.seconds, count(*) AS sessions
   FROM lengths l
+  GROUP BY l.window_id, l.started_by, l.session_type, l.seconds
+),
+ranked_sessions AS (
+  SELECT
+    c.*,
+    sum(c.sessions) OVER (
+      PARTITION BY c.window_id, c.started_by, c.session_type
+      ORDER BY c.seconds NULLS LAST ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+    ) AS sessions_up_to,
+    sum(c.sessions) OVER (PARTITION BY c.window_id, c.started_by, c.session_type) AS all_sessions
+  FROM counted c
 ),
 sessions AS (
   SELECT
-    r.window_id, r.trigger, r.started_by, r.session_type,
-    count(*) AS sessions,
-    min(CASE WHEN r.n * 100 >= r.sessions * 50 THEN r.seconds END) AS session_seconds_p50,
-    min(CASE WHEN r.n * 100 >= r.sessions * 95 THEN r.seconds END) AS session_seconds_p95
-  FROM ranked r
-  GROUP BY r.window_id, r.trigger, r.started_by, r.session_type
+    r.window_id, r.started_by, r.session_type,
+    CAST(sum(r.sessions) AS BIGINT) AS sessions,
+    min(CASE WHEN r.sessions_up_to * 100 >= r.all_sessions * 50 THEN r.seconds END) AS session_seconds_p50,
+    min(CASE WHEN r.sessions_up_to * 100 >= r.all_sessions * 95 THEN r.seconds END) AS session_seconds_p95
+  FROM ranked_sessions r
+  GROUP BY r.window_id, r.started_by, r.session_type
 ),
 gateway AS (
   SELECT
