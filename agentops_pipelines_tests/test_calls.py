@@ -28,7 +28,7 @@ def session(session_id: str, session_key: str, **changes: object) -> dict:
 
 
 def calls(tmp_path: Path, *, toml: str = "", **world) -> list[dict]:
-    with built(tmp_path, batch(**world), toml=toml) as connection:
+    with built(tmp_path, batch(**world), toml=toml, only=["core.calls"]) as connection:
         return rows(connection, "SELECT * FROM core.calls ORDER BY started_at, call_id")
 
 

@@ -1,7 +1,7 @@
 """A small world through the real warehouse and all SQL tables, to be asked questions in tests."""
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -29,22 +29,38 @@ def make_settings(home: Path, toml: str = "", environ: Mapping[str, str] | None 
     return load_settings({"AGENTOPS_HOME": str(home), **(environ or {})})
 
 
-def build(home: Path, *batches: Batch, toml: str = "", as_of: datetime = AS_OF) -> Path:
-    """Load the batches, run every table, publish. Returns the published file."""
+def needed(names: Iterable[str]) -> set[str]:
+    """These tables and all that they are made from."""
+    found: set[str] = set()
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        if name not in found and name in tables():
+            found.add(name)
+            waiting.extend(tables()[name].dependencies)
+    return found
+
+
+def build(
+    home: Path, *batches: Batch, toml: str = "", as_of: datetime = AS_OF, only: Sequence[str] | None = None
+) -> Path:
+    """Load the batches, run every table (or those that `only` needs), publish. Returns the published file."""
     settings = make_settings(home, toml)
     with Warehouse(home).locked("test") as locked:
         with locked.connect() as writer:
             writer.load("test", batches, scope="test", observed_at=as_of)
             write_conf_tables(writer, settings, as_of=as_of)
-            for table in tables().values():
-                writer.run_table(table)
+            wanted = tables().keys() if only is None else needed(only)
+            for name, table in tables().items():
+                if name in wanted:
+                    writer.run_table(table)
         return locked.publish()
 
 
 @contextmanager
-def built(home: Path, *batches: Batch, toml: str = "", as_of: datetime = AS_OF):
+def built(home: Path, *batches: Batch, toml: str = "", as_of: datetime = AS_OF, only: Sequence[str] | None = None):
     """The published file of `build`, open for reading."""
-    with read_published(build(home, *batches, toml=toml, as_of=as_of)) as connection:
+    with read_published(build(home, *batches, toml=toml, as_of=as_of, only=only)) as connection:
         yield connection
 
 
