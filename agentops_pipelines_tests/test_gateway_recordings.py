@@ -36,6 +36,15 @@ from agentops_pipelines_tests.world import built, rows
 
 SEEN = datetime(2026, 11, 24, 15)
 
+MARTS = (
+    "mart.fallbacks",
+    "mart.pool_headroom",
+    "mart.budget_incidents",
+    "mart.key_attribution",
+    "mart.key_hygiene",
+    "mart.tier_usage",
+)
+
 TOML = """
 [tiers]
 triage = ["triage", "cheap", "foundry-gpt-5.4-mini"]
@@ -63,14 +72,14 @@ def recorded_batch(name: Recording) -> Batch:
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
     home = tmp_path_factory.mktemp("gateway")
-    with built(home, recorded_batch("gateway"), toml=TOML, as_of=SEEN) as connection:
+    with built(home, recorded_batch("gateway"), toml=TOML, as_of=SEEN, only=MARTS) as connection:
         yield connection
 
 
 @pytest.fixture(scope="module")
 def combined(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
     home = tmp_path_factory.mktemp("combined")
-    with built(home, recorded_batch("combined"), toml=TOML, as_of=SEEN) as connection:
+    with built(home, recorded_batch("combined"), toml=TOML, as_of=SEEN, only=MARTS) as connection:
         yield connection
 
 
@@ -264,7 +273,7 @@ def test_what_the_gateway_says_of_recorded_storms_is_what_really_happened(tmp_pa
     )
     calls = map(json.loads, (folder / "truth.jsonl").read_text(encoding="utf-8").splitlines())
     failed = [call for call in calls if call.get("error_class") in KINDS]
-    with built(tmp_path / "home", *lines, recorded_batch("combined"), as_of=SEEN) as con:
+    with built(tmp_path / "home", *lines, recorded_batch("combined"), as_of=SEEN, only=("mart.error_storms",)) as con:
         storms = rows(con, "SELECT * FROM mart.error_storms")
     assert {storm["agent_id"] for storm in storms} == {"alec", "costaff"}
     for storm in storms:
