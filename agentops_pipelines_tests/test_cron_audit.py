@@ -18,6 +18,7 @@ from agentops_pipelines_tests.mutants import survivors
 from agentops_pipelines_tests.rows import USER, Row, batch, line
 from agentops_pipelines_tests.world import rows, tables
 
+MARTS = ("mart.cron_delivery_audit", "mart.cron_findings")
 NOON = datetime(2026, 11, 18, 12)
 """Wednesday of week 47, an hour at which everybody may be spoken to."""
 CHANGE = datetime(2026, 11, 20)
@@ -149,7 +150,7 @@ def con(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyCon
         lines.append(answer)
     first = cron_batch(jobs=JOBS, runs=RUNS, other=batch(lines=lines))
     with built_in_steps(
-        tmp_path_factory.mktemp("audit"), (LONG_AGO, first), (CHANGE, cron_batch(jobs=CHANGED)), toml=TOML
+        tmp_path_factory.mktemp("audit"), (LONG_AGO, first), (CHANGE, cron_batch(jobs=CHANGED)), toml=TOML, only=MARTS
     ) as connection:
         yield connection
 
@@ -294,6 +295,6 @@ def test_every_condition_matters(con: duckdb.DuckDBPyConnection, name: str) -> N
 
 
 def test_without_jobs_there_is_nothing_to_say(tmp_path: Path) -> None:
-    with built_in_steps(tmp_path, (LONG_AGO, batch())) as con:
+    with built_in_steps(tmp_path, (LONG_AGO, batch()), only=MARTS) as con:
         for name in ("cron_delivery_audit", "cron_findings"):
             assert rows(con, f"SELECT * FROM mart.{name}") == []

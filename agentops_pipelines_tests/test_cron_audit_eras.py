@@ -33,6 +33,7 @@ from agentops_pipelines_tests.test_openclaw_cron import (
 )
 from agentops_pipelines_tests.world import AS_OF, built, rows
 
+MARTS = ("mart.cron_delivery_audit", "mart.cron_findings", "core.polls")
 ERAS = ("files", "logs", "tasks")
 TOML = '[quiet_hours.main]\nfrom = "22:00"\nto = "07:00"\n'
 NAMED = {"mode": "announce", "channel": "telegram", "to": PEER}
@@ -130,7 +131,7 @@ def audited(state: Path, home: Path, *, toml: str = "", as_of: datetime = AS_OF)
     batches = read_state_dir(
         StateDir(host="local", path=state), ledger=ledger, rules=RULES, scratch=home.parent / "scratch"
     )
-    with built(home, *batches, toml=toml, as_of=as_of) as connection:
+    with built(home, *batches, toml=toml, as_of=as_of, only=MARTS) as connection:
         yield connection
 
 
