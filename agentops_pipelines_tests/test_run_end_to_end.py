@@ -143,7 +143,8 @@ def test_a_recorded_home_gives_openclaws_own_totals_and_a_second_run_reads_nothi
     state = RECORDINGS / "openclaw" / "state" / version
     monkeypatch.setenv("AGENTOPS_OPENCLAW_STATE_DIRS", str(state))
     before = snapshot(state)
-    assert agentops("run").exit_code == 0
+    done = agentops("run")
+    assert done.exit_code == 0, done.stderr
     published = home / "agentops.duckdb"
     ((cost, *counts),) = asked(
         published,
@@ -153,7 +154,8 @@ def test_a_recorded_home_gives_openclaws_own_totals_and_a_second_run_reads_nothi
     assert cost.quantize(Decimal(estimate)) == Decimal(estimate)
     assert tokens is None or tuple(counts) == tokens
     content = hashes(published)
-    assert agentops("run").exit_code == 0
+    done = agentops("run")
+    assert done.exit_code == 0, done.stderr
     assert hashes(published) == content
     assert asked(published, "SELECT bytes_read, rows FROM ops.loads ORDER BY load_id")[-1] == (0, 0)
     assert snapshot(state) == before
