@@ -40,7 +40,7 @@ demo_option = click.option(
 )
 week_option = click.option("--week", metavar="WEEK", help="An ISO week, such as 2026-W47.")
 output_option = click.option(
-    "--output", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False), help="Write to this file."
+    "--output", metavar="FILE", type=click.Path(path_type=Path), help="Write to this file, not to the terminal."
 )
 
 
@@ -161,6 +161,38 @@ def _format(format_: str | None, output: Path | None) -> str:
     if format_ not in ("csv", "json", "parquet"):
         raise Misconfigured(f"--output {output}: say what to write with --format csv, json or parquet.")
     return format_
+
+
+@main.command()
+@click.argument("kind", type=click.Choice(["focus", "parquet", "csv"]))
+@click.argument("tables", nargs=-1)
+@output_option
+@click.option("--month", metavar="MONTH", help="For focus: only the charges of a month, such as 2026-11 (UTC).")
+@demo_option
+def export(*, kind: str, tables: tuple[str, ...], output: Path | None, month: str | None, demo: bool) -> None:
+    """Write tables for other programs.
+
+    `export focus` writes what was spent as FOCUS 1.2, to focus.csv or the --output FILE (.csv or .parquet).
+    `export parquet TABLE...` and `export csv TABLE...` write each table to a file of its name, here or in the --output
+    directory: a mart (cost_by_agent), any table with its schema (core.calls), or all marts (all).
+    """
+    from agentops_pipelines.export import export_focus, export_tables
+
+    published = _settings(demo=demo).published_path
+    if kind == "focus":
+        if tables:
+            raise Misconfigured("export focus: takes no table; it writes mart.focus_costs.")
+        path = output or Path("focus.csv")
+        format_ = path.suffix.removeprefix(".").lower()
+        if format_ not in ("csv", "parquet"):
+            raise Misconfigured(f"--output {path}: FOCUS is written to a file that ends with .csv or .parquet.")
+        written = [export_focus(published, path, format_=format_, month=month)]
+    else:
+        if month or not tables:
+            raise Misconfigured(f"export {kind}: say which tables (or all), without --month.")
+        written = export_tables(published, tables, output or Path(), format_=kind)
+    for file in written:
+        click.echo(f"{file.path}: {file.rows} rows")
 
 
 @main.command()
