@@ -18,7 +18,8 @@ _PREFACE = """\
 # Data dictionary
 
 Every table of the published DuckDB file, made from the comments in the code: `python -m agentops_pipelines.dictionary`
-writes it again. The same texts are comments inside the file: `agentops sql .tables`, and `duckdb_columns()` for columns.
+writes it again. The same texts are comments inside the file: `agentops sql .tables`, and
+`FROM duckdb_columns()` for columns.
 
 Times are UTC; days and weeks are local to the configured time zone. Money is in USD. A window is an ISO week such as
 `2026-W47`, `trailing_7d` (the 7 days up to the run) or `trailing_7d_before`.

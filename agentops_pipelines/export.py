@@ -1,7 +1,7 @@
 """Writes tables of the published file for other programs: FOCUS 1.2 for FinOps tools, Parquet and CSV of any table.
 
-Belongs here: names of columns and files, and how a format writes times. Does not belong here: any figure (the charges of
-FOCUS are mart.focus_costs), or how rows are written (sqlshell.py).
+Belongs here: names of columns and files, and how a format writes times. Does not belong here: any figure (the charges
+of FOCUS are mart.focus_costs), or how rows are written (sqlshell.py).
 
 FOCUS is the FinOps Open Cost and Usage Specification, https://focus.finops.org.
 """

@@ -84,7 +84,7 @@ def test_help_lists_every_command_and_imports_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stderr.strip() == "[]"
-    for command in ("run", "dev", "sql", "report", "doctor", "restore", "deliveries"):
+    for command in ("run", "dev", "sql", "export", "report", "doctor", "restore", "deliveries"):
         assert f"\n  {command} " in done.stdout
 
 
@@ -412,6 +412,37 @@ def test_a_long_table_is_cut_and_says_so(published: Path) -> None:
     assert "199" in done.stdout
     assert "only the first 200 rows are shown" in done.stderr
     assert agentops("sql", "SELECT range AS n FROM range(5000)", "--format", "csv").stdout.count("\n") == 5001
+
+
+# --- export
+
+
+def test_export_says_what_it_wrote(published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert agentops("export", "focus").stdout == "focus.csv: 2 rows\n"
+    assert agentops("export", "focus", "--month", "2026-11", "--output", "november.parquet").exit_code == 0
+    assert agentops("export", "csv", "weekly_summary", "core.calls").stdout.splitlines()[1] == "core.calls.csv: 2 rows"
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        *("core.calls.csv", "focus.csv", "november.parquet", "weekly_summary.csv"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("focus", "daily_cost"), 2, "export focus: takes no table"),
+        (("focus", "--output", "focus.json"), 2, "--output focus.json: FOCUS is written to a file that ends with .csv"),
+        (("focus", "--month", "November"), 1, "November is no month; write it like 2026-11"),
+        (("parquet",), 2, "export parquet: say which tables (or all), without --month."),
+        (("csv", "nothing"), 1, "there is no table mart.nothing (agentops sql .tables lists them)"),
+    ],
+)
+def test_an_export_that_cannot_be_is_explained_in_one_line(
+    published: Path, arguments: tuple[str, ...], code: int, message: str
+) -> None:
+    done = agentops("export", *arguments)
+    assert (done.exit_code, done.stderr.count("\n")) == (code, 1)
+    assert done.stderr.startswith(f"agentops: {message}")
 
 
 # --- restore

@@ -37,6 +37,13 @@ def test_tables_come_after_what_they_read(tmp_path: Path) -> None:
     assert tables["core.b"].columns == {"x": "something"}
 
 
+def test_grain_and_columns_go_on_in_lines_that_are_indented(tmp_path: Path) -> None:
+    header = "-- A table.\n-- Grain: one row per (a,\n--         b).\n-- Columns:\n--   x  something\n--         long\n"
+    (table,) = load_tables(write(tmp_path, core__a=header + "SELECT 1 AS x")).values()
+    assert (table.description, table.grain) == ("A table.", "one row per (a, b).")
+    assert table.columns == {"x": "something long"}
+
+
 @pytest.mark.parametrize(
     ("files", "message"),
     [

@@ -23,12 +23,14 @@
 --   provider_name  provider that served
 --   publisher_name  the same: who made a model is not known
 --   invoice_issuer_name  the same: who sends the invoice is not known
+--   invoice_id  NULL: invoices are not known
 --   service_category  AI and Machine Learning
 --   service_subcategory  Generative AI
 --   service_name  LLM inference
 --   resource_id  deployment of the gateway, else the model
 --   resource_name  model that served
 --   resource_type  Deployment or Model
+--   commitment_discount_status  NULL: there are no commitments
 --   pricing_category  Standard
 --   pricing_quantity  reported tokens
 --   pricing_unit  Tokens
@@ -95,12 +97,14 @@ SELECT
   coalesce(h.provider, 'unknown') AS provider_name,
   coalesce(h.provider, 'unknown') AS publisher_name,
   coalesce(h.provider, 'unknown') AS invoice_issuer_name,
+  CAST(NULL AS STRING) AS invoice_id,
   'AI and Machine Learning' AS service_category,
   'Generative AI' AS service_subcategory,
   'LLM inference' AS service_name,
   coalesce(h.deployment_id, h.model) AS resource_id,
   h.model AS resource_name,
   CASE WHEN h.deployment_id IS NOT NULL THEN 'Deployment' WHEN h.model IS NOT NULL THEN 'Model' END AS resource_type,
+  CAST(NULL AS STRING) AS commitment_discount_status,
   'Standard' AS pricing_category,
   h.input_tokens + h.cache_read_tokens + h.cache_write_tokens + h.output_tokens AS pricing_quantity,
   'Tokens' AS pricing_unit,
