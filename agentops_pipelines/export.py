@@ -52,8 +52,8 @@ def export_focus(published: Path, output: Path, *, format_: str, month: str | No
 
 def export_tables(published: Path, names: Sequence[str], directory: Path, *, format_: str) -> Iterator[Exported]:
     """Write each table to a file of its name: marts by their name alone, any table with its schema, or `all` marts."""
-    if not directory.is_dir():
-        raise ExportError(f"there is no directory {directory}")
+    if not directory.absolute().parent.is_dir():
+        raise ExportError(f"there is no directory {directory.parent}")
     with read_published(published) as connection:
         known = {name for (name,) in connection.execute(_TABLES).fetchall()}
         marts = sorted(name for name in known if name.startswith("mart."))
@@ -61,6 +61,7 @@ def export_tables(published: Path, names: Sequence[str], directory: Path, *, for
         unknown = [name for name in wanted if name not in known]
         if unknown:
             raise ExportError(f"there is no table {', '.join(unknown)} (agentops sql .tables lists them)")
+        directory.mkdir(exist_ok=True)
         for name in wanted:
             path = directory / f"{name.removeprefix('mart.')}.{format_}"
             yield _written(connection, f"FROM {name} ORDER BY ALL", path, format_)

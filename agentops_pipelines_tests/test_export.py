@@ -131,8 +131,8 @@ def test_focus_of_a_month_as_parquet_keeps_its_types(published: Path, tmp_path: 
 
 
 def test_tables_go_to_files_of_their_names(published: Path, tmp_path: Path) -> None:
-    (mart,) = export_tables(published, ["all"], tmp_path, format_="parquet")
-    assert (mart.path, mart.rows) == (tmp_path / "focus_costs.parquet", 6)
+    (mart,) = export_tables(published, ["all"], tmp_path / "exports", format_="parquet")
+    assert (mart.path, mart.rows) == (tmp_path / "exports" / "focus_costs.parquet", 6)
     assert pl.read_parquet(mart.path).height == 6
     files = list(export_tables(published, ["focus_costs", "conf.run"], tmp_path, format_="csv"))
     assert [file.path.name for file in files] == ["focus_costs.csv", "conf.run.csv"]
@@ -140,4 +140,4 @@ def test_tables_go_to_files_of_their_names(published: Path, tmp_path: Path) -> N
     with pytest.raises(ExportError, match=r"there is no table mart\.nothing, x\.y"):
         list(export_tables(published, ["focus_costs", "nothing", "x.y"], tmp_path, format_="csv"))
     with pytest.raises(ExportError, match="there is no directory"):
-        list(export_tables(published, ["all"], tmp_path / "nowhere", format_="csv"))
+        list(export_tables(published, ["all"], tmp_path / "nowhere" / "x", format_="csv"))
