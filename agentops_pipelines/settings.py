@@ -244,18 +244,12 @@ class Config(_Strict):
             raise ValueError(f"the method {twice[0]!r} stands there twice; upper and lower case are the same")
         return mapping
 
-    @field_validator("target_tiers")
-    @classmethod
-    def _target_tiers_exist(cls, targets: dict[str, str], info: ValidationInfo) -> dict[str, str]:
-        _check_tiers(targets, info.data.get("tiers", {}))
-        return targets
-
     @property
     def targets(self) -> dict[str, str]:
         """The tier each category should use, for savings: [target_tiers], else [mapping.operations]."""
         return self.target_tiers or self.mapping.operations
 
-    @field_validator("tier_floors")
+    @field_validator("target_tiers", "tier_floors")
     @classmethod
     def _known_tiers(cls, wanted: dict[str, str], info: ValidationInfo) -> dict[str, str]:
         _check_tiers(wanted, info.data.get("tiers", {}))

@@ -26,8 +26,8 @@ def mutants(sql: str) -> Iterator[tuple[str, str]]:
 def survivors(con: duckdb.DuckDBPyConnection, sql: str) -> list[str]:
     """The conditions whose removal changes no row of the table on the data behind `con`."""
     original = sqlglot.parse_one(sql, dialect="duckdb").sql(dialect="duckdb")
-    con.execute(f"SELECT count(*) FROM ({original})")
-    return [name for name, mutant in mutants(sql) if _same(con, original, mutant)]
+    con.execute(f"CREATE OR REPLACE TEMP TABLE original AS {original}")
+    return [name for name, mutant in mutants(sql) if _same(con, mutant)]
 
 
 def _conditions(tree: exp.Expr) -> list[exp.Expr]:
@@ -47,10 +47,10 @@ def _parts(condition: exp.Expr) -> list[exp.Expr]:
     return [condition]
 
 
-def _same(con: duckdb.DuckDBPyConnection, original: str, mutant: str) -> bool:
-    first, second = f"SELECT * FROM ({original})", f"SELECT * FROM ({mutant})"
-    difference = f"({first} EXCEPT ALL {second}) UNION ALL ({second} EXCEPT ALL {first})"
+def _same(con: duckdb.DuckDBPyConnection, mutant: str) -> bool:
+    difference = "(FROM original EXCEPT ALL FROM mutant) UNION ALL (FROM mutant EXCEPT ALL FROM original)"
     try:
+        con.execute(f"CREATE OR REPLACE TEMP TABLE mutant AS {mutant}")
         return con.execute(f"SELECT count(*) FROM ({difference})").fetchall()[0][0] == 0
     except duckdb.BinderException:  # a join that needs its condition
         return False

@@ -115,7 +115,7 @@ TDD = "standard"
 
 
 def test_what_the_gateway_is_asked_against_becomes_tables(tmp_path: Path) -> None:
-    with built(tmp_path, batch(), toml=GATEWAY) as con:
+    with built(tmp_path, batch(), toml=GATEWAY, only=()) as con:
         assert rows(con, "SELECT tier, model, position FROM conf.tiers ORDER BY position") == [
             {"tier": "triage", "model": "triage", "position": 1},
             {"tier": "triage", "model": "gpt-5.4-mini", "position": 2},
@@ -133,6 +133,6 @@ def test_what_the_gateway_is_asked_against_becomes_tables(tmp_path: Path) -> Non
 
 
 def test_without_settings_these_tables_are_empty(tmp_path: Path) -> None:
-    with built(tmp_path, batch()) as con:
+    with built(tmp_path, batch(), only=()) as con:
         for name in ("tiers", "pools", "limits", "model_map", "target_tiers"):
             assert rows(con, f"SELECT * FROM conf.{name}") == []

@@ -33,6 +33,7 @@ from agentops_pipelines_tests.test_openclaw_cron import (
 )
 from agentops_pipelines_tests.world import AS_OF, built, rows
 
+MARTS = ("mart.cron_delivery_audit", "mart.cron_findings", "core.polls")
 ERAS = ("files", "logs", "tasks")
 TOML = '[quiet_hours.main]\nfrom = "22:00"\nto = "07:00"\n'
 NAMED = {"mode": "announce", "channel": "telegram", "to": PEER}
@@ -110,6 +111,8 @@ def write_era(state: Path, era: str) -> None:
     state.mkdir()
     silent = [header("silent-session"), user("u", "[cron:silent-poll x] poll"), assistant("a", "NO_REPLY")]
     Home(path=state).write("silent-session.jsonl", silent)
+    spoken = [header("s-1.0"), user("v", "[cron:lost x] go", minute=0.6), assistant("b", "All is well.", minute=0.9)]
+    Home(path=state).write("s-1.0.jsonl", spoken)
     if era == "files":
         write_files(state, jobs, {entry["jobId"]: [entry] for entry in runs})
         return
@@ -128,7 +131,7 @@ def audited(state: Path, home: Path, *, toml: str = "", as_of: datetime = AS_OF)
     batches = read_state_dir(
         StateDir(host="local", path=state), ledger=ledger, rules=RULES, scratch=home.parent / "scratch"
     )
-    with built(home, *batches, toml=toml, as_of=as_of) as connection:
+    with built(home, *batches, toml=toml, as_of=as_of, only=MARTS) as connection:
         yield connection
 
 

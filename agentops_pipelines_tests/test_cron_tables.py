@@ -68,7 +68,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict]:
         }
     )
     home = tmp_path_factory.mktemp("home")
-    with built(home, batch(lines=LINES), cron) as connection:
+    with built(home, batch(lines=LINES), cron, only=["core.cron_runs"]) as connection:
         table = rows(connection, "SELECT * FROM core.cron_runs")
     return {f"{row['job_id']}/{row['run_key']}": row for row in table}
 

@@ -99,9 +99,9 @@ def lines() -> list:
 @pytest.fixture(scope="module")
 def con(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
     home = tmp_path_factory.mktemp("fallbacks")
-    build(home, batch(deployments=BEFORE, routes=OLD_ROUTES), toml=TOML, as_of=AS_OF - timedelta(days=2))
+    build(home, batch(deployments=BEFORE, routes=OLD_ROUTES), toml=TOML, as_of=AS_OF - timedelta(days=2), only=())
     world = batch(lines=lines(), requests=requests(), deployments=DEPLOYMENTS, routes=ROUTES)
-    with built(home, world, toml=TOML) as connection:
+    with built(home, world, toml=TOML, only=("mart.fallbacks",)) as connection:
         yield connection
 
 
@@ -169,7 +169,7 @@ def test_groups_know_their_first_deployment_and_their_first_fallback(con) -> Non
 
 
 def test_with_no_data_there_are_no_rows(tmp_path) -> None:
-    with built(tmp_path, batch()) as con:
+    with built(tmp_path, batch(), only=("mart.fallbacks",)) as con:
         assert rows(con, "SELECT * FROM mart.fallbacks") == []
 
 

@@ -16,6 +16,8 @@ from agentops_pipelines_tests.world import AS_OF, build, built, rows, tables
 
 MINUTE = timedelta(minutes=1)
 WEEK = timedelta(days=7)
+
+MARTS = ("mart.pool_headroom", "mart.pool_forecast")
 USUAL = datetime(2026, 11, 18, 10)
 LONG = datetime(2026, 10, 25, 10)
 SHORT = datetime(2026, 3, 29, 10)
@@ -76,8 +78,8 @@ def requests() -> list:
 @pytest.fixture(scope="module")
 def con(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
     home = tmp_path_factory.mktemp("headroom")
-    build(home, batch(deployments=BEFORE), toml=TOML, as_of=AS_OF - timedelta(days=2))
-    with built(home, batch(requests=requests(), deployments=DEPLOYMENTS), toml=TOML) as connection:
+    build(home, batch(deployments=BEFORE), toml=TOML, as_of=AS_OF - timedelta(days=2), only=())
+    with built(home, batch(requests=requests(), deployments=DEPLOYMENTS), toml=TOML, only=MARTS) as connection:
         yield connection
 
 
@@ -196,7 +198,7 @@ def weeks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyC
         ],
         deployments=[{"deployment_id": name, "model_group": name, **limits} for name in names],
     )
-    with built(tmp_path_factory.mktemp("weeks"), world, toml=FORECAST) as connection:
+    with built(tmp_path_factory.mktemp("weeks"), world, toml=FORECAST, only=MARTS) as connection:
         yield connection
 
 
@@ -249,7 +251,7 @@ def test_without_limits_nothing_is_said(weeks) -> None:
 def test_a_week_of_169_hours_leaves_out_101_minutes(tmp_path) -> None:
     """10,140 minutes: the P99 minute is the 102nd busiest, so 101 busy minutes are not enough."""
     world = batch(requests=busy_weeks("d", [100, 100], last=datetime(2026, 10, 21, 10)))
-    with built(tmp_path, world, toml='timezone = "Europe/Berlin"') as con:
+    with built(tmp_path, world, toml='timezone = "Europe/Berlin"', only=MARTS) as con:
         found = rows(con, "SELECT local_week, p99_rpm, p99_tpm FROM core.pool_weeks ORDER BY local_week LIMIT 2")
     assert found == [
         {"local_week": "2026-W42", "p99_rpm": 1, "p99_tpm": 100},
@@ -258,7 +260,7 @@ def test_a_week_of_169_hours_leaves_out_101_minutes(tmp_path) -> None:
 
 
 def test_with_no_data_there_are_no_rows(tmp_path) -> None:
-    with built(tmp_path, batch()) as con:
+    with built(tmp_path, batch(), only=MARTS) as con:
         for mart in ("pool_headroom", "pool_forecast"):
             assert rows(con, f"SELECT * FROM mart.{mart}") == []
 

@@ -17,6 +17,8 @@ MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 
+MARTS = ("mart.key_attribution", "mart.key_hygiene", "mart.budget_incidents", "mart.error_storms")
+
 KEYS = [
     {"key_hash": "k-alec", "key_alias": "alec-key", "max_budget_usd": 5.0, "created_at": AS_OF - 60 * DAY},
     {"key_hash": "k-ben", "key_alias": "ben-key", "created_at": AS_OF - 60 * DAY},
@@ -137,8 +139,8 @@ def world() -> dict:
 @pytest.fixture(scope="module")
 def con(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
     home = tmp_path_factory.mktemp("keys")
-    build(home, batch(keys=BEFORE), toml=TOML, as_of=AS_OF - 2 * DAY)
-    with built(home, batch(**world()), toml=TOML) as connection:
+    build(home, batch(keys=BEFORE), toml=TOML, as_of=AS_OF - 2 * DAY, only=())
+    with built(home, batch(**world()), toml=TOML, only=MARTS) as connection:
         yield connection
 
 
@@ -261,9 +263,9 @@ def test_two_errors_are_no_storm(con) -> None:
 
 
 def test_with_no_data_there_are_no_rows(tmp_path) -> None:
-    with built(tmp_path, batch()) as con:
-        for mart in ("key_attribution", "key_hygiene", "budget_incidents", "error_storms"):
-            assert rows(con, f"SELECT * FROM mart.{mart}") == []
+    with built(tmp_path, batch(), only=MARTS) as con:
+        for mart in MARTS:
+            assert rows(con, f"SELECT * FROM {mart}") == []
 
 
 @pytest.mark.parametrize(

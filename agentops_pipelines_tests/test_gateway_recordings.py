@@ -3,16 +3,21 @@
 Belongs here: counts derived from the recordings (`gateway_truth`: one line per call as its client saw it).
 """
 
+import json
+import os
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 
 import duckdb
 import pytest
 
-from agentops_pipelines.sources.batches import Batch
+from agentops_pipelines.settings import StateDir
+from agentops_pipelines.sources.batches import Batch, Ledger
 from agentops_pipelines.sources.litellm.dimensions import deployment_row, key_row, route_rows
 from agentops_pipelines.sources.litellm.rows import spend_log_frame, spend_log_row
+from agentops_pipelines.sources.openclaw.reader import ReadRules, read_state_dir
 from agentops_pipelines.sources.schemas import (
     LITELLM_DEPLOYMENTS,
     LITELLM_KEYS,
@@ -30,6 +35,15 @@ from agentops_pipelines_tests.litellm_server import (
 from agentops_pipelines_tests.world import built, rows
 
 SEEN = datetime(2026, 11, 24, 15)
+
+MARTS = (
+    "mart.fallbacks",
+    "mart.pool_headroom",
+    "mart.budget_incidents",
+    "mart.key_attribution",
+    "mart.key_hygiene",
+    "mart.tier_usage",
+)
 
 TOML = """
 [tiers]
@@ -58,14 +72,14 @@ def recorded_batch(name: Recording) -> Batch:
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
     home = tmp_path_factory.mktemp("gateway")
-    with built(home, recorded_batch("gateway"), toml=TOML, as_of=SEEN) as connection:
+    with built(home, recorded_batch("gateway"), toml=TOML, as_of=SEEN, only=MARTS) as connection:
         yield connection
 
 
 @pytest.fixture(scope="module")
 def combined(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
     home = tmp_path_factory.mktemp("combined")
-    with built(home, recorded_batch("combined"), toml=TOML, as_of=SEEN) as connection:
+    with built(home, recorded_batch("combined"), toml=TOML, as_of=SEEN, only=MARTS) as connection:
         yield connection
 
 
@@ -234,3 +248,41 @@ def test_fallbacks_and_budgets_of_a_gateway_that_agents_used(combined) -> None:
     assert (incident["key_alias"], incident["rejections"]) == ("costaff", len(refused))
     times = sorted(str(log["started_at"]) for log in refused)
     assert (str(incident["first_at"]), str(incident["last_at"])) == (times[0], times[-1])
+
+
+RECORDINGS = os.environ.get("AGENTOPS_RECORDINGS", "")
+
+KINDS = {
+    "APIError": "provider_error",
+    "BadRequestError": "bad_request",
+    "BudgetExceededError": "budget",
+    "RateLimitError": "vendor_rate_limit",
+}
+
+
+@pytest.mark.skipif(not RECORDINGS, reason="AGENTOPS_RECORDINGS names no folder of recordings")
+def test_what_the_gateway_says_of_recorded_storms_is_what_really_happened(tmp_path: Path) -> None:
+    """The truth names the agent of each failed call: those within a storm are its failures."""
+    folder = Path(RECORDINGS) / "combined"
+    (state,) = {path.parent for path in (folder / "state").rglob("agents")}
+    lines = read_state_dir(
+        StateDir(host="local", path=state),
+        ledger=Ledger(source="openclaw"),
+        rules=ReadRules(empty_poll_phrases=()),
+        scratch=tmp_path / "scratch",
+    )
+    calls = map(json.loads, (folder / "truth.jsonl").read_text(encoding="utf-8").splitlines())
+    failed = [call for call in calls if call.get("error_class") in KINDS]
+    with built(tmp_path / "home", *lines, recorded_batch("combined"), as_of=SEEN, only=("mart.error_storms",)) as con:
+        storms = rows(con, "SELECT * FROM mart.error_storms")
+    assert {storm["agent_id"] for storm in storms} == {"alec", "costaff"}
+    for storm in storms:
+        of_storm = Counter(
+            KINDS[call["error_class"]]
+            for call in failed
+            if call["agent"] == storm["agent_id"]
+            and storm["first_at"] <= datetime.fromisoformat(call["t0"]).replace(tzinfo=None) <= storm["last_at"]
+        )
+        ((reason, times),) = of_storm.most_common(1)
+        assert (storm["gateway_reason"], storm["gateway_failures"]) == (reason, of_storm.total())
+        assert storm["gateway_reason_share"] == times / of_storm.total()

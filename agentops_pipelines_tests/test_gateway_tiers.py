@@ -21,6 +21,8 @@ WEEK_47 = datetime(2026, 11, 18, 10)
 WEEK_46 = WEEK_47 - timedelta(days=7)
 MINUTE = timedelta(minutes=1)
 SECOND = timedelta(seconds=1)
+
+MARTS = ("mart.tier_usage", "mart.tier_savings", "mart.model_usage")
 MINI, STANDARD, HEAVY = Decimal("0.00093"), Decimal("0.0031"), Decimal("0.0062")
 
 TOML = """
@@ -142,7 +144,7 @@ def con(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyCon
         requests=requests(),
         deployments=DEPLOYMENTS,
     )
-    with built(tmp_path_factory.mktemp("tiers"), world, toml=TOML) as connection:
+    with built(tmp_path_factory.mktemp("tiers"), world, toml=TOML, only=MARTS) as connection:
         yield connection
 
 
@@ -194,11 +196,11 @@ def test_a_fallback_to_a_concrete_model_is_not_asked_for(con) -> None:
 def test_the_quota_of_a_pool_without_one_is_what_its_minutes_allow(tmp_path) -> None:
     """100 tokens a minute are 144,000 a day; 1,100 tokens in the week. Without any limit: nothing."""
     world = batch(requests=[request("1", WEEK_47, **ON_STANDARD)], deployments=[{**DEPLOYMENTS[1], "pool": "credits"}])
-    with built(tmp_path / "one", world) as con:
+    with built(tmp_path / "one", world, only=("mart.tier_usage",)) as con:
         (row,) = rows(con, "SELECT * FROM mart.tier_usage WHERE window_id = '2026-W47'")
     assert row["quota_share"] == pytest.approx(1_100 / (144_000 * 7))
     world = batch(requests=[request("1", WEEK_47, **ON_STANDARD)], deployments=[{**DEPLOYMENTS[0], "pool": "credits"}])
-    with built(tmp_path / "none", world) as con:
+    with built(tmp_path / "none", world, only=("mart.tier_usage",)) as con:
         (row,) = rows(con, "SELECT * FROM mart.tier_usage WHERE window_id = '2026-W47'")
     assert (row["tier"], row["quota_share"]) == ("none", None)
 
@@ -268,7 +270,7 @@ def test_categories_and_triggers_add_up_to_the_total(con) -> None:
 
 def test_a_tier_without_a_price_gives_no_figure_instead_of_a_small_one(tmp_path) -> None:
     toml = '[tiers]\nheavy = ["nobody-knows"]\nstandard = []\n'
-    with built(tmp_path, batch(requests=[request("1", WEEK_47, **ON_STANDARD)]), toml=toml) as con:
+    with built(tmp_path, batch(requests=[request("1", WEEK_47, **ON_STANDARD)]), toml=toml, only=MARTS) as con:
         (total,) = savings(con, "2026-W47", "total").values()
     assert total["list_usd"] == STANDARD
     assert (total["all_heavy_usd"], total["all_standard_usd"], total["saved_vs_heavy_share"]) == (None, None, None)
@@ -276,7 +278,7 @@ def test_a_tier_without_a_price_gives_no_figure_instead_of_a_small_one(tmp_path)
 
 
 def test_with_no_data_there_are_no_rows(tmp_path) -> None:
-    with built(tmp_path, batch(), toml=TOML) as con:
+    with built(tmp_path, batch(), toml=TOML, only=MARTS) as con:
         for mart in ("tier_usage", "tier_savings"):
             assert rows(con, f"SELECT * FROM mart.{mart}") == []
 

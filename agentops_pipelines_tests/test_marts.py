@@ -226,3 +226,29 @@ def test_daily_cost_of_the_chart_equals_the_week(tmp_path: Path) -> None:
             "SELECT sum(cost_usd) AS cost FROM mart.daily_cost WHERE local_date BETWEEN '2026-11-16' AND '2026-11-22'",
         )
     assert row["cost"] == Decimal(9)
+
+
+def test_an_agents_calls_are_its_own_whatever_key_it_used_and_wherever_it_ran(tmp_path: Path) -> None:
+    """A foreign key, a key that two agents share, one agent on two machines, and a call that only the gateway saw."""
+    bens, shared = {"key_hash": "k-ben", "key_alias": "ben"}, {"key_hash": "k-shared", "key_alias": "shared"}
+    lines = [
+        line("1", WEEK_47, session_id="s1", response_id="r1"),
+        line("2", WEEK_47, session_id="s2", response_id="r2"),
+        line("3", WEEK_47, session_id="s3", response_id="r3", agent_id="ben"),
+        line("4", WEEK_47, session_id="s4", response_id="r4", host="server"),
+    ]
+    requests = [
+        request("r1", WEEK_47, spend_usd=1.0, **bens),
+        request("r2", WEEK_47, spend_usd=2.0, **shared),
+        request("r3", WEEK_47, spend_usd=4.0, **shared),
+        request("r4", WEEK_47, spend_usd=8.0),
+        request("r5", WEEK_47, spend_usd=16.0, prompt_tokens=9, **bens),
+    ]
+    with built(tmp_path, batch(lines=lines, requests=requests), only=MARTS) as con:
+        found = rows(con, "SELECT lane, host, agent_id, cost_usd FROM mart.cost_by_agent WHERE window_id = '2026-W47'")
+    assert {(row["lane"], row["host"], row["agent_id"]): row["cost_usd"] for row in found} == {
+        ("alec", "local", "alec"): Decimal(3),
+        ("alec", "server", "alec"): Decimal(8),
+        ("ben", "local", "ben"): Decimal(4),
+        ("ben", None, None): Decimal(16),
+    }

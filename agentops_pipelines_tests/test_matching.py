@@ -49,7 +49,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Recording, list[
 def with_ids(
     recorded: tuple[Recording, list[Batch]], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    with built(tmp_path_factory.mktemp("with"), *recorded[1], as_of=AS_OF) as con:
+    with built(tmp_path_factory.mktemp("with"), *recorded[1], as_of=AS_OF, only=["core.calls"]) as con:
         yield con
 
 
@@ -57,7 +57,9 @@ def with_ids(
 def without_ids(
     recorded: tuple[Recording, list[Batch]], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    with built(tmp_path_factory.mktemp("without"), *map(_without_ids, recorded[1]), as_of=AS_OF) as con:
+    with built(
+        tmp_path_factory.mktemp("without"), *map(_without_ids, recorded[1]), as_of=AS_OF, only=["core.calls"]
+    ) as con:
         yield con
 
 
@@ -199,7 +201,7 @@ def test_the_real_recording_has_144_pairs_with_and_without_ids(tmp_path: Path, *
         tables={LITELLM_SPEND_LOGS: spend_log_frame([spend_log_row(row) for row in recorded_rows("combined")])}
     )
     batches = [*(batches if ids else map(_without_ids, batches)), logs]
-    with built(tmp_path / "home", *batches, as_of=datetime(2026, 11, 25)) as con:
+    with built(tmp_path / "home", *batches, as_of=datetime(2026, 11, 25), only=["core.matches"]) as con:
         query = "SELECT request_id, line_id FROM core.matches WHERE match_rule <> 'error_window'"
         pairs = {(row["request_id"], row["line_id"]) for row in rows(con, query)}
     assert pairs == truth

@@ -108,7 +108,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, tuple[
     requests += [request(f"two-{number}", at, prompt_tokens=8_050) for number in range(2)]
     lines += [line(f"pair-{number}", at, session_id=f"p{number}", input_tokens=9_000) for number in range(2)]
     requests.append(request("single", at, prompt_tokens=9_050))
-    with built(tmp_path_factory.mktemp("rules"), batch(lines=lines, requests=requests)) as con:
+    with built(tmp_path_factory.mktemp("rules"), batch(lines=lines, requests=requests), only=["core.matches"]) as con:
         yield {
             row["line_id"]: (row["request_id"], row["match_rule"])
             for row in rows(con, "SELECT line_id, request_id, match_rule FROM core.matches")

@@ -18,6 +18,7 @@ from agentops_pipelines_tests.rows import USER, Row, batch, line, request
 from agentops_pipelines_tests.world import rows, tables
 
 SECOND = timedelta(seconds=1)
+MARTS = ("mart.poll_efficiency", "mart.sessions_by_trigger", "mart.weekly_summary")
 TOML = """
 [poll_intervals]
 ben = 1
@@ -160,7 +161,7 @@ REQUESTS = [
 def con(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
     """All of it, loaded long ago."""
     world = cron_batch(jobs=JOBS, runs=RUNS, other=batch(lines=LINES, sessions=SESSIONS, requests=REQUESTS))
-    with built_in_steps(tmp_path_factory.mktemp("polls"), (LONG_AGO, world), toml=TOML) as connection:
+    with built_in_steps(tmp_path_factory.mktemp("polls"), (LONG_AGO, world), toml=TOML, only=MARTS) as connection:
         yield connection
 
 
@@ -320,6 +321,7 @@ def test_every_condition_matters(con: duckdb.DuckDBPyConnection, name: str) -> N
 
 
 def test_without_work_there_is_nothing_to_say(tmp_path: Path) -> None:
-    with built_in_steps(tmp_path, (LONG_AGO, batch())) as con:
-        for name in ("poll_efficiency", "sessions_by_trigger", "pipeline_steps", "model_recommendations"):
-            assert rows(con, f"SELECT * FROM mart.{name}") == [], name
+    names = ("mart.poll_efficiency", "mart.sessions_by_trigger", "mart.pipeline_steps", "mart.model_recommendations")
+    with built_in_steps(tmp_path, (LONG_AGO, batch()), only=names) as con:
+        for name in names:
+            assert rows(con, f"SELECT * FROM {name}") == [], name

@@ -64,7 +64,7 @@ def test_the_demo_in_processes_of_their_own_and_read_while_another_run_is_going_
     first = subprocess.run([*command, "run", "--demo"], capture_output=True, text=True, check=False)
     assert first.returncode == 0, first.stderr
     assert "Agent costs, last 7 days" in first.stdout
-    for text in ("Where it went", "By agent", "Top sessions", "Sessions", "Tokens", "Trend"):
+    for text in ("Where it went", "By agent", "Top sessions", "Sessions", "Tokens", "Needs attention", "Worth knowing"):
         assert text in first.stdout
     before = asked(published, "SELECT total_tokens, cost_usd FROM mart.weekly_summary WHERE window_id = 'trailing_7d'")
     held = duckdb.connect(published, read_only=True)

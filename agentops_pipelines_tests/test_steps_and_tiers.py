@@ -20,6 +20,7 @@ from agentops_pipelines_tests.world import rows, tables
 
 WEDNESDAY = datetime(2026, 11, 18, 10)
 MINUTE = timedelta(minutes=1)
+MARTS = ("mart.pipeline_steps", "mart.model_recommendations")
 TOML = """
 [tiers]
 small = ["mini", "tiny"]
@@ -141,7 +142,7 @@ def con(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyCon
         requests=[*(row for _, requests in WORK.values() for row in requests), *STEPS, *METHODS],
         sessions=SESSIONS,
     )
-    with built_in_steps(tmp_path_factory.mktemp("tiers"), (LONG_AGO, world), toml=TOML) as connection:
+    with built_in_steps(tmp_path_factory.mktemp("tiers"), (LONG_AGO, world), toml=TOML, only=MARTS) as connection:
         yield connection
 
 

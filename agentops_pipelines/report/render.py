@@ -40,8 +40,8 @@ CODE_WIDTH = 32
 _NAME_MINIMUM, _GAP, _COLUMN_GAP = 8, 2, 4
 _SIDE_BY_SIDE = 96
 _TERMINAL_NEEDS, _TERMINAL_NOTES = 4, 4
-_FIELD_SENTENCES = 5
-"""Sentences in one field of the message, as far as they fit it."""
+_FIELD_NEEDS, _FIELD_SENTENCES = 5, 8
+"""Sentences in one field of the message, as far as they fit it: what needs a person first."""
 _GREEN, _AMBER, _RED = 0x3BA55D, 0xE69F00, 0xD83C3E
 
 
@@ -125,12 +125,14 @@ def discord_embed(report: Report) -> dict[str, Any]:
 
 
 def _fields(report: Report) -> Iterable[tuple[str, str]]:
-    """At most seven (name, value): what needs a person, categories, agents, sessions, tokens, top sessions, notes."""
+    """At most six (name, value): needs and notes, categories, agents, sessions, tokens, top sessions."""
     macros = _discord()
-    needs = words.needs(report, name=_code)
-    if needs:
-        lines = _fitting([sentence for sentence, _ in needs])
-        yield "Needs attention", macros.attention(lines=lines, more=len(needs) - len(lines))
+    needs = [f"● {sentence}" for sentence, _ in words.needs(report, name=_code)]
+    notes = [f"○ {sentence}" for sentence in words.worth_knowing(report, name=_code)]
+    if needs or notes:
+        lines = _fitting([*needs[:_FIELD_NEEDS], *notes])
+        title = "Needs attention" if needs else "Worth knowing"
+        yield title, macros.attention(lines=lines, more=len(needs) + len(notes) - len(lines))
     if not report.window.has_data:
         return
     rank = words.rank_word(report)
@@ -157,10 +159,6 @@ def _fields(report: Report) -> Iterable[tuple[str, str]]:
             for session in report.top_sessions[:5]
         ]
         yield f"Top sessions ({rank})", macros.table(lines=_code_lines(rows), note="")
-    notes = words.worth_knowing(report, name=_code)
-    if notes:
-        lines = _fitting(notes)
-        yield "Worth knowing", macros.attention(lines=lines, more=len(notes) - len(lines))
 
 
 def _fitting(sentences: Sequence[str]) -> list[str]:
@@ -168,7 +166,7 @@ def _fitting(sentences: Sequence[str]) -> list[str]:
     room = FIELD_VALUE_LIMIT - 64
     kept: list[str] = []
     for sentence in sentences[:_FIELD_SENTENCES]:
-        room -= units(sentence) + 3
+        room -= units(sentence) + 1
         if room < 0:
             break
         kept.append(sentence)

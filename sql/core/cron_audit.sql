@@ -34,7 +34,7 @@
 --   silently_undelivered_runs  of these, ended ok although no channel was found
 --   delivery_failed_runs  of these, answered but not delivered
 --   run_failed_runs  of these, failed before there was an answer
---   unknown_delivery_runs  of these, with a delivery that no log tells of (webhooks)
+--   unknown_delivery_runs  of these, with a delivery that no log tells of (webhooks; old runs whose transcript is gone)
 --   wrong_target_runs  of these, gone to another channel or recipient than intended
 --   quiet_hours_runs  of these, delivered in quiet hours
 --   cost_usd  cost of the runs on the configured basis (USD)

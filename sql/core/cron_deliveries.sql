@@ -12,7 +12,7 @@
 --   is_manual  started by a person
 --   delivery_mode  delivery the job had then: none, announce or webhook; NULL when it had none
 --   outcome  delivered, not_requested, nothing_to_deliver, silently_undelivered (no channel found, run ok), delivery_failed,
---         run_failed (no answer), not_run (skipped) or unknown (webhooks)
+--         run_failed (no answer), not_run (skipped) or unknown (webhooks; old runs whose transcript is gone)
 --   is_wrong_target  went, or may have gone, to another channel or recipient than intended
 --   is_in_quiet_hours  was delivered in the quiet hours of the recipient, or of the agent when the recipient has none
 --   cost_usd  cost on the configured basis (USD); NULL when no transcript of the run was seen
@@ -51,6 +51,8 @@ judged AS (
       WHEN NOT r.resolved_ok THEN 'silently_undelivered'
       WHEN r.suppression_reason IS NOT NULL OR r.is_empty_poll THEN 'nothing_to_deliver'
       WHEN r.delivery_status = 'not-requested' THEN 'not_requested'
+      -- Before 2026.9 an answer that only said that there was nothing to do is not in the log: the transcript must tell.
+      WHEN r.status = 'ok' AND r.calls = 0 AND r.completion_status IS NULL THEN 'unknown'
       WHEN r.status = 'ok' AND r.channel_then = 'last' AND r.delivery_status = 'not-delivered' THEN 'silently_undelivered'
       WHEN r.status = 'error' OR r.delivery_status = 'not-delivered' THEN 'delivery_failed'
       ELSE 'unknown'

@@ -13,6 +13,7 @@
 --   is_manual  started by a person
 --   is_builtin  run of a job that OpenClaw made itself
 --   status  ok, error or skipped
+--   completion_status  succeeded or failed, delivery included (2026.9+)
 --   error_kind  what went wrong
 --   model  model of the run; NULL on older logs when it failed
 --   delivery_mode  delivery of the job: none, announce or webhook
@@ -51,7 +52,7 @@ SELECT
   r.started_at, r.session_id, r.run_id,
   coalesce(r.run_id LIKE 'manual:%', false) AS is_manual,
   coalesce(j.is_builtin, false) AS is_builtin,
-  r.status, r.error_kind, r.model, j.delivery_mode, r.is_delivered, r.delivery_status, r.suppression_reason,
+  r.status, r.completion_status, r.error_kind, r.model, j.delivery_mode, r.is_delivered, r.delivery_status, r.suppression_reason,
   r.intended_channel, r.intended_to,
   r.resolved_ok, r.resolved_channel, r.resolved_to,
   coalesce(u.is_empty_poll, false) OR r.poll_phrase IS NOT NULL AS is_empty_poll,

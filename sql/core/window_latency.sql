@@ -17,7 +17,7 @@
 --   first_token_p50_ms  half of these began to answer within (milliseconds)
 WITH timed AS (
   SELECT
-    c.started_at, c.category,
+    c.started_at, c.local_week, c.category,
     coalesce(c.requested_tier, 'none') AS tier,
     coalesce(c.provider, '') AS provider,
     coalesce(c.model, '') AS model,
@@ -39,14 +39,23 @@ WITH timed AS (
   FROM core.calls c
   JOIN core.gateway_calls g ON g.request_id = c.request_id
   WHERE c.status = 'ok' AND c.is_request AND g.ended_at IS NOT NULL
+),
+placed AS (
+  SELECT w.window_id, t.category, t.tier, t.provider, t.model, t.latency_ms, t.first_token_ms
+  FROM core.windows w
+  JOIN timed t ON t.local_week = w.window_id
+  UNION ALL
+  SELECT w.window_id, t.category, t.tier, t.provider, t.model, t.latency_ms, t.first_token_ms
+  FROM core.windows w
+  JOIN timed t ON t.started_at >= w.starts_at AND t.started_at < w.ends_at
+  WHERE w.kind <> 'iso_week'
 )
 SELECT
-  w.window_id, t.category, t.tier, t.provider, t.model,
+  p.window_id, p.category, p.tier, p.provider, p.model,
   count(*) AS timed_calls,
-  CAST(round(percentile_cont(0.5) WITHIN GROUP (ORDER BY CAST(t.latency_ms AS DOUBLE))) AS BIGINT) AS latency_p50_ms,
-  CAST(round(percentile_cont(0.95) WITHIN GROUP (ORDER BY CAST(t.latency_ms AS DOUBLE))) AS BIGINT) AS latency_p95_ms,
-  count(t.first_token_ms) AS streamed_calls,
-  CAST(round(percentile_cont(0.5) WITHIN GROUP (ORDER BY CAST(t.first_token_ms AS DOUBLE))) AS BIGINT) AS first_token_p50_ms
-FROM core.windows w
-JOIN timed t ON t.started_at >= w.starts_at AND t.started_at < w.ends_at
-GROUP BY w.window_id, t.category, t.tier, t.provider, t.model
+  CAST(round(percentile_cont(0.5) WITHIN GROUP (ORDER BY CAST(p.latency_ms AS DOUBLE))) AS BIGINT) AS latency_p50_ms,
+  CAST(round(percentile_cont(0.95) WITHIN GROUP (ORDER BY CAST(p.latency_ms AS DOUBLE))) AS BIGINT) AS latency_p95_ms,
+  count(p.first_token_ms) AS streamed_calls,
+  CAST(round(percentile_cont(0.5) WITHIN GROUP (ORDER BY CAST(p.first_token_ms AS DOUBLE))) AS BIGINT) AS first_token_p50_ms
+FROM placed p
+GROUP BY p.window_id, p.category, p.tier, p.provider, p.model
