@@ -39,6 +39,9 @@ demo_option = click.option(
     "--demo", is_flag=True, envvar="AGENTOPS_DEMO", help="Use the bundled sample: no network, no credentials."
 )
 week_option = click.option("--week", metavar="WEEK", help="An ISO week, such as 2026-W47.")
+output_option = click.option(
+    "--output", metavar="FILE", type=click.Path(path_type=Path), help="Write to this file, not to the terminal."
+)
 
 
 class Problem(click.ClickException):
@@ -125,24 +128,71 @@ def dev(*, demo: bool, port: int) -> None:
 @click.option(
     "--format",
     "format_",
-    type=click.Choice(["table", "csv", "json"]),
-    default="table",
-    show_default=True,
-    help="How rows are printed.",
+    type=click.Choice(["table", "csv", "json", "parquet"]),
+    help="How rows are printed or written; default: table, or what the ending of --output says.",
 )
-def sql(*, query: str | None, demo: bool, format_: str) -> None:
-    """Ask the published DuckDB file. QUERY is SQL or a .sql file; without it, type queries.
+@output_option
+def sql(*, query: str | None, demo: bool, format_: str | None, output: Path | None) -> None:
+    """Ask the published DuckDB file. QUERY is SQL, a .sql file, or the name of a ready query; without it, type queries.
 
-    The file is read-only, and a run never has to wait for you nor you for a run.
+    `agentops sql .adhoc` lists the ready queries with their questions, `agentops sql .tables` the tables. The file is
+    read-only, and a run never has to wait for you nor you for a run.
     """
     from agentops_pipelines import sqlshell
 
     published = _settings(demo=demo).published_path
+    format_ = _format(format_, output)
     if query is None and sys.stdin.isatty():
+        if output is not None:
+            raise Misconfigured("--output: say which query to write the answer of.")
         sqlshell.interact(published, format_=format_)
         return
     text = sys.stdin.read() if query in (None, "-") else sqlshell.query_text(str(query))
-    sqlshell.answer(published, text, format_=format_)
+    sqlshell.answer(published, text, format_=format_, output=output)
+
+
+def _format(format_: str | None, output: Path | None) -> str:
+    """The format that was asked for, else the one that the file's ending says."""
+    if output is None:
+        if format_ == "parquet":
+            raise Misconfigured("--format parquet: say where to with --output FILE.")
+        return format_ or "table"
+    format_ = format_ or output.suffix.removeprefix(".").lower()
+    if format_ not in ("csv", "json", "parquet"):
+        raise Misconfigured(f"--output {output}: say what to write with --format csv, json or parquet.")
+    return format_
+
+
+@main.command()
+@click.argument("kind", type=click.Choice(["focus", "parquet", "csv"]))
+@click.argument("tables", nargs=-1)
+@output_option
+@click.option("--month", metavar="MONTH", help="For focus: only the charges of a month, such as 2026-11 (UTC).")
+@demo_option
+def export(*, kind: str, tables: tuple[str, ...], output: Path | None, month: str | None, demo: bool) -> None:
+    """Write tables for other programs.
+
+    `export focus` writes what was spent as FOCUS 1.2, to focus.csv or the --output FILE (.csv or .parquet).
+    `export parquet TABLE...` and `export csv TABLE...` write each table to a file of its name, here or in the --output
+    directory: a mart (cost_by_agent), any table with its schema (core.calls), or all marts (all).
+    """
+    from agentops_pipelines.export import export_focus, export_tables
+
+    published = _settings(demo=demo).published_path
+    if kind == "focus":
+        if tables:
+            raise Misconfigured("export focus: takes no table; it writes mart.focus_costs.")
+        path = output or Path("focus.csv")
+        format_ = path.suffix.removeprefix(".").lower()
+        if format_ not in ("csv", "parquet"):
+            raise Misconfigured(f"--output {path}: FOCUS is written to a file that ends with .csv or .parquet.")
+        written = [export_focus(published, path, format_=format_, month=month)]
+    else:
+        if month or not tables:
+            raise Misconfigured(f"export {kind}: say which tables (or all), without --month.")
+        written = export_tables(published, tables, output or Path(), format_=kind)
+    for file in written:
+        click.echo(f"{file.path}: {file.rows} rows")
 
 
 @main.command()

@@ -91,6 +91,7 @@ def write_conf_tables(writer: Writer, settings: Settings, *, as_of: datetime) ->
             **agent_tables(writer, config, tiers=config.tiers, first=first, as_of=as_of),
         },
         types=_TYPES,
+        docs=CONF_TABLES,
     )
 
 

@@ -125,6 +125,8 @@ def _header(sql: str, path: Path) -> tuple[str, str, dict[str, str]]:
         text = match["text"]
         if text.startswith("Grain:"):
             grain = text.removeprefix("Grain:").strip()
+        elif grain and not in_columns and (more := _CONTINUATION.match(text)):
+            grain += " " + more["doc"]
         elif text.startswith("Columns:"):
             in_columns = True
         elif in_columns and (more := _CONTINUATION.match(text)) and last:

@@ -49,6 +49,76 @@ _OPS_TABLES = {
 }
 
 
+_OPS_DOCS: dict[str, tuple[str, str]] = {
+    "schema_version": (
+        "Which versions of the program have upgraded this file.",
+        """
+        version version of the raw and ops tables
+        applied_at when the file was brought to it
+        """,
+    ),
+    "ledger": (
+        "How far each item of a source was read: what has not changed is not read again.",
+        """
+        source openclaw or litellm
+        host configured name of the machine; '' for the gateway
+        item file, database or window of time
+        position how far it was read
+        fingerprint what shows that it is still the same item
+        reader version of the reader and of its rules: another one reads the item again
+        """,
+    ),
+    "loads": (
+        "Every load of a source, also the ones that failed.",
+        """
+        load_id number of the load
+        source openclaw or litellm
+        scope machine or part of the source
+        started_at start
+        finished_at end
+        status ok or failed
+        rows rows that came
+        bytes_read bytes that were read for them
+        quarantined inputs that could not be understood, seen for the first time
+        newest_data_at time of the newest record
+        problem why it failed; NULL when it did not
+        """,
+    ),
+    "quarantine": (
+        "Inputs that could not be understood: each costs only itself.",
+        """
+        source openclaw or litellm
+        host configured name of the machine
+        item file, database or window of time
+        position where in it
+        reason what is wrong with it; never its text
+        first_seen_at when it was met first
+        """,
+    ),
+    "deliveries": (
+        "What was posted, as deliveries.sqlite had it when this file was published.",
+        """
+        key what was posted, as weekly/2026-W47
+        state planned, posting, posted, complete, uncertain or failed
+        updated_at last change
+        message_id id of the message in Discord
+        problem what went wrong; NULL when nothing did
+        """,
+    ),
+}
+"""What each ops table and its columns mean, a line `name doc` for each column."""
+
+
+def ops_docs() -> dict[str, tuple[str, dict[str, str]]]:
+    """Description and documented columns of each ops table."""
+    return {name: (doc, dict(map(_split, columns.strip().splitlines()))) for name, (doc, columns) in _OPS_DOCS.items()}
+
+
+def _split(line: str) -> tuple[str, str]:
+    name, doc = line.split(maxsplit=1)
+    return name, doc
+
+
 class WarehouseError(Exception):
     """Something about the warehouse that a person has to decide; the message says what to do."""
 
@@ -205,6 +275,7 @@ class LockedWarehouse:
         target = warehouse.published_path
         with self.connect() as writer:
             writer.copy_deliveries(warehouse.home / "deliveries.sqlite")
+            writer.document()
             writer.con.execute("CHECKPOINT")
         temporary = target.with_name(f".{target.name}.new")
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -285,8 +356,12 @@ class Writer:
         nothing = LoadResult(rows={}, bytes_read=0, quarantined=0, newest_data_at=None)
         self._note_load(source, scope, _now(), status="failed", result=nothing, problem=problem)
 
-    def write_conf(self, tables: Mapping[str, pl.DataFrame], *, types: Mapping[str, str]) -> None:
-        """Replace conf tables. `types` gives `table.column` a type that a frame cannot express (DECIMAL)."""
+    def write_conf(
+        self, tables: Mapping[str, pl.DataFrame], *, types: Mapping[str, str], docs: Mapping[str, str]
+    ) -> None:
+        """Replace conf tables. `types` gives `table.column` a type that a frame cannot express (DECIMAL), `docs` has
+        the descriptions of the tables.
+        """
         with self._transaction():
             for name, frame in tables.items():
                 columns = ", ".join(
@@ -297,6 +372,7 @@ class Writer:
                 )
                 with self._registered("conf_frame", frame):
                     self.con.execute(f"CREATE OR REPLACE TABLE conf.{name} AS SELECT {columns} FROM conf_frame")
+                self.con.execute(f"COMMENT ON TABLE conf.{name} IS {_quote(docs[name])}")
 
     def run_table(self, table: SqlTable) -> int:
         """Rebuild one SQL table from its file and return its row count. Documentation goes in as comments."""
@@ -307,6 +383,24 @@ class Writer:
                 self.con.execute(f"COMMENT ON COLUMN {table.name}.{column} IS {_quote(doc)}")
         (count,) = self.con.execute(f"SELECT count(*) FROM {table.name}").fetchall()[0]
         return count
+
+    def document(self) -> None:
+        """Put the documentation of raw and ops tables in as comments: those that are missing or have changed.
+
+        The tables stay from run to run and keep their comments, so that this costs something only once.
+        """
+        documented = {t.qualified_name: (t.doc, {c.name: c.doc for c in t.columns}) for t in RAW_TABLES}
+        documented |= {f"ops.{name}": docs for name, docs in ops_docs().items()}
+        wanted = {f"TABLE {name}": doc for name, (doc, _) in documented.items()}
+        wanted |= {f"COLUMN {name}.{c}": doc for name, (_, columns) in documented.items() for c, doc in columns.items()}
+        have = self.con.execute(
+            "SELECT 'TABLE ' || schema_name || '.' || table_name, comment FROM duckdb_tables() UNION ALL "
+            "SELECT 'COLUMN ' || schema_name || '.' || table_name || '.' || column_name, comment FROM duckdb_columns()"
+        ).fetchall()
+        news = wanted.items() - set(have)
+        if news:
+            with self._transaction():
+                self.con.execute("; ".join(f"COMMENT ON {what} IS {_quote(doc)}" for what, doc in sorted(news)))
 
     def copy_deliveries(self, path: Path) -> None:
         """Refresh ops.deliveries, the readable copy of the delivery ledger."""

@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import click
 import dagster as dg
+import polars as pl
 import pytest
 from click.testing import CliRunner, Result
 
@@ -45,14 +47,23 @@ def state_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-@pytest.fixture
-def published(home: Path) -> Path:
-    """A published file with two calls, made without Dagster."""
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home whose published file has two calls, made without Dagster."""
     at = datetime(2026, 11, 23, 10)
-    return build(
-        home,
+    world = tmp_path_factory.mktemp("world")
+    build(
+        world,
         batch(lines=[line("u", at, {"kind": "user"}), line("a", at)], requests=[request("r", at, output_tokens=11)]),
     )
+    return world
+
+
+@pytest.fixture
+def published(home: Path, world: Path) -> Path:
+    """The published file of a copy of the world, as this test's home."""
+    shutil.copytree(world, home)
+    return home / "agentops.duckdb"
 
 
 @pytest.fixture
@@ -73,7 +84,7 @@ def test_help_lists_every_command_and_imports_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stderr.strip() == "[]"
-    for command in ("run", "dev", "sql", "report", "doctor", "restore", "deliveries"):
+    for command in ("run", "dev", "sql", "export", "report", "doctor", "restore", "deliveries"):
         assert f"\n  {command} " in done.stdout
 
 
@@ -305,6 +316,63 @@ def test_sql_reads_files_and_standard_input(published: Path, tmp_path: Path) -> 
     assert done.stderr.startswith("agentops: there is no file nowhere.sql (ready ones: ")
 
 
+def test_sql_runs_a_ready_query_by_its_name_and_lists_them(published: Path) -> None:
+    listed = {row["name"]: row["question"] for row in json.loads(agentops("sql", ".adhoc", "--format", "json").stdout)}
+    assert listed["who_starts_work"].startswith("How much do people ask for, and how much starts by itself")
+    by_name = agentops("sql", "who_starts_work", "--format", "csv")
+    assert by_name.exit_code == 0, by_name.stderr
+    assert by_name.stdout == agentops("sql", "who_starts_work.sql", "--format", "csv").stdout
+    assert "mart.weekly_summary" in agentops("sql", ".tables").stdout
+    done = agentops("sql", "who_starts_wrok")
+    assert (done.exit_code, done.stderr) == (
+        1,
+        "agentops: there is no ready query who_starts_wrok (did you mean who_starts_work?)\n",
+    )
+
+
+@pytest.mark.parametrize("ending", ["csv", "json", "parquet"])
+def test_sql_writes_a_file_in_the_format_of_its_ending(published: Path, tmp_path: Path, ending: str) -> None:
+    """Decimals stay decimals and keep their twelve digits, zero too."""
+    path = tmp_path / f"costs.{ending}"
+    query = "SELECT CAST(0 AS DECIMAL(18,12)) AS nothing, sum(cost_usd) AS usd FROM core.calls;"
+    done = agentops("sql", query, "--output", str(path))
+    assert (done.exit_code, done.stdout) == (0, "")
+    if ending == "parquet":
+        frame = pl.read_parquet(path)
+        assert [str(value) for value in frame.row(0)] == ["0E-12", "0.002000000000"]
+        assert frame.schema["nothing"] == pl.Decimal(18, 12)
+    else:
+        text = path.read_text(encoding="utf-8")
+        assert text == agentops("sql", query, "--format", ending).stdout
+        assert "0.000000000000" in text
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("SELECT 1", "--format", "parquet"), 2, "--format parquet: say where to with --output FILE."),
+        (("SELECT 1", "--output", "costs.txt"), 2, "--output costs.txt: say what to write with --format csv, json"),
+        (("SELECT 1; SELECT 2", "--output", "costs.csv"), 1, "costs.csv can hold the answer of one query only"),
+        (("SELECT 1", "--output", "nowhere/costs.csv"), 1, "there is no directory nowhere"),
+        (("", "--output", "costs.csv"), 1, "there is no query to write an answer of"),
+    ],
+)
+def test_a_file_that_cannot_be_written_is_explained_and_none_is_left(
+    published: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: tuple[str, ...],
+    code: int,
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = agentops("sql", *arguments)
+    assert (done.exit_code, done.stderr.count("\n")) == (code, 1)
+    assert done.stderr.startswith(f"agentops: {message}")
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("query", "message"),
     [
@@ -322,7 +390,9 @@ def test_sql_that_cannot_run_is_one_line(published: Path, query: str, message: s
 
 def test_the_prompt_answers_query_after_query(published: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
-    typed = iter([".tables", "SELECT 1 AS one", "  + 1 AS two;", "oops;", "", ".quit"])
+    typed = iter(
+        [".tables", ".adhoc", ".adhoc who_starts_work", "SELECT 1 AS one", "  + 1 AS two;", "oops;", "", ".quit"]
+    )
     monkeypatch.setattr("builtins.input", lambda prompt: next(typed))
     from agentops_pipelines import sqlshell
 
@@ -331,6 +401,8 @@ def test_the_prompt_answers_query_after_query(published: Path, monkeypatch: pyte
     monkeypatch.setattr("sys.stderr", errors)
     sqlshell.interact(published, format_="table")
     assert "mart.weekly_summary" in output.getvalue()
+    assert "How much do people ask for" in output.getvalue()
+    assert "started_by" in output.getvalue()
     assert "one" in output.getvalue()
     assert "Parser Error" in errors.getvalue()
 
@@ -340,6 +412,37 @@ def test_a_long_table_is_cut_and_says_so(published: Path) -> None:
     assert "199" in done.stdout
     assert "only the first 200 rows are shown" in done.stderr
     assert agentops("sql", "SELECT range AS n FROM range(5000)", "--format", "csv").stdout.count("\n") == 5001
+
+
+# --- export
+
+
+def test_export_says_what_it_wrote(published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert agentops("export", "focus").stdout == "focus.csv: 2 rows\n"
+    assert agentops("export", "focus", "--month", "2026-11", "--output", "november.parquet").exit_code == 0
+    assert agentops("export", "csv", "weekly_summary", "core.calls").stdout.splitlines()[1] == "core.calls.csv: 2 rows"
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        *("core.calls.csv", "focus.csv", "november.parquet", "weekly_summary.csv"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("focus", "daily_cost"), 2, "export focus: takes no table"),
+        (("focus", "--output", "focus.json"), 2, "--output focus.json: FOCUS is written to a file that ends with .csv"),
+        (("focus", "--month", "November"), 1, "November is no month; write it like 2026-11"),
+        (("parquet",), 2, "export parquet: say which tables (or all), without --month."),
+        (("csv", "nothing"), 1, "there is no table mart.nothing (agentops sql .tables lists them)"),
+    ],
+)
+def test_an_export_that_cannot_be_is_explained_in_one_line(
+    published: Path, arguments: tuple[str, ...], code: int, message: str
+) -> None:
+    done = agentops("export", *arguments)
+    assert (done.exit_code, done.stderr.count("\n")) == (code, 1)
+    assert done.stderr.startswith(f"agentops: {message}")
 
 
 # --- restore

@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from agentops_pipelines.conf import CONF_TABLES
+from agentops_pipelines.dictionary import page
 from agentops_pipelines.sources.schemas import RAW_TABLES
 from agentops_pipelines.sqltables import SqlFileError, load_tables, sql_root
+from agentops_pipelines.warehouse import Warehouse, ops_docs
 from agentops_pipelines_tests.rows import batch
 from agentops_pipelines_tests.world import built
 
@@ -32,6 +35,13 @@ def test_tables_come_after_what_they_read(tmp_path: Path) -> None:
     assert tables["core.b"].dependencies == ("mart.a", "raw.r")
     assert tables["core.b"].grain == "one row per x."
     assert tables["core.b"].columns == {"x": "something"}
+
+
+def test_grain_and_columns_go_on_in_lines_that_are_indented(tmp_path: Path) -> None:
+    header = "-- A table.\n-- Grain: one row per (a,\n--         b).\n-- Columns:\n--   x  something\n--         long\n"
+    (table,) = load_tables(write(tmp_path, core__a=header + "SELECT 1 AS x")).values()
+    assert (table.description, table.grain) == ("A table.", "one row per (a, b).")
+    assert table.columns == {"x": "something long"}
 
 
 @pytest.mark.parametrize(
@@ -61,27 +71,75 @@ def test_every_shipped_table_reads_only_declared_tables() -> None:
         assert outside <= declared, table.name
 
 
-def test_every_column_is_documented_in_order_and_in_the_published_file(tmp_path: Path) -> None:
-    with built(tmp_path, batch()) as connection:
-        for table in load_tables().values():
-            described = connection.execute(
-                "SELECT column_name, comment FROM duckdb_columns() WHERE schema_name = ? AND table_name = ? "
-                "ORDER BY column_index",
-                [table.schema, table.table],
-            ).fetchall()
-            assert dict(described) == table.columns, table.name
-            assert list(dict(described)) == list(table.columns), table.name
+@pytest.fixture(scope="module")
+def con(tmp_path_factory: pytest.TempPathFactory):
+    """A published file without any data."""
+    with built(tmp_path_factory.mktemp("empty"), batch()) as connection:
+        yield connection
 
 
-def test_conf_tables_are_all_written(tmp_path: Path) -> None:
-    with built(tmp_path, batch()) as connection:
-        made = {
-            name
-            for (name,) in connection.execute(
-                "SELECT table_name FROM duckdb_tables() WHERE schema_name = 'conf'"
-            ).fetchall()
-        }
-    assert made == set(CONF_TABLES)
+def comments(con: duckdb.DuckDBPyConnection, name: str) -> tuple[str | None, dict[str, str | None]]:
+    """What the published file says about a table and, in their order, about its columns."""
+    schema, table = name.split(".")
+    ((about,),) = con.execute(
+        "SELECT comment FROM duckdb_tables() WHERE schema_name = ? AND table_name = ?", [schema, table]
+    ).fetchall()
+    columns = con.execute(
+        "SELECT column_name, comment FROM duckdb_columns() WHERE schema_name = ? AND table_name = ? "
+        "ORDER BY column_index",
+        [schema, table],
+    ).fetchall()
+    return about, dict(columns)
+
+
+def test_every_column_is_documented_in_order_and_in_the_published_file(con: duckdb.DuckDBPyConnection) -> None:
+    for table in load_tables().values():
+        about, columns = comments(con, table.name)
+        assert about == f"{table.description} Grain: {table.grain}"
+        assert list(columns.items()) == list(table.columns.items()), table.name
+    for raw in RAW_TABLES:
+        assert comments(con, raw.qualified_name) == (raw.doc, {c.name: c.doc for c in raw.columns})
+    for name, docs in ops_docs().items():
+        assert comments(con, f"ops.{name}") == docs
+    for name, doc in CONF_TABLES.items():
+        assert comments(con, f"conf.{name}")[0] == doc
+
+
+def test_conf_and_ops_tables_are_all_there_and_documented(con: duckdb.DuckDBPyConnection) -> None:
+    made = {name for (name,) in con.execute("SELECT schema_name || '.' || table_name FROM duckdb_tables()").fetchall()}
+    assert {name for name in made if name.startswith("conf.")} == {f"conf.{name}" for name in CONF_TABLES}
+    assert {name for name in made if name.startswith("ops.")} == {f"ops.{name}" for name in ops_docs()}
+
+
+def test_documentation_that_is_in_the_file_is_not_put_in_again(tmp_path: Path) -> None:
+    """Publishing documents raw and ops tables once, and again only what was changed since."""
+    with Warehouse(tmp_path).locked("test") as locked, locked.connect() as writer:
+        writer.document()
+        writer.con.execute("COMMENT ON COLUMN raw.openclaw_lines.host IS 'of an earlier version'")
+        statements: list[str] = []
+        writer.con = Listening(writer.con, statements)  # type: ignore[assignment] - hands everything on
+        writer.document()
+        writer.document()
+    assert [text for text in statements if text.startswith("COMMENT")] == [
+        "COMMENT ON COLUMN raw.openclaw_lines.host IS 'configured name of the machine the state directory belongs to'"
+    ]
+
+
+class Listening:
+    """A connection that notes what it is told to execute."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, statements: list[str]) -> None:
+        self._con = con
+        self._statements = statements
+
+    def execute(self, text: str) -> duckdb.DuckDBPyConnection:
+        self._statements.append(text)
+        return self._con.execute(text)
+
+
+def test_the_dictionary_page_is_current() -> None:
+    """When it is not: python -m agentops_pipelines.dictionary."""
+    assert (sql_root().parent / "docs" / "dictionary.md").read_text(encoding="utf-8") == page()
 
 
 def test_the_folder_is_found_in_a_checkout() -> None:

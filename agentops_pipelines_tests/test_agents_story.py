@@ -1,4 +1,4 @@
-"""The ready queries and the report sections about agents, on the bundled sample: what its story tells is found."""
+"""Ready queries and report sections about agents, on the bundled sample: what its story tells is found."""
 
 from collections.abc import Iterator
 from datetime import UTC
@@ -14,11 +14,8 @@ from agentops_pipelines.report.agent_sections import SECTIONS
 from agentops_pipelines.report.sections import Answer, answer
 from agentops_pipelines.sources.openclaw.reader import ReadRules, read_state_dir
 from agentops_pipelines.sqlshell import query_text
-from agentops_pipelines.sqltables import sql_root
 from agentops_pipelines.warehouse import Warehouse, read_published
 from agentops_pipelines_tests.world import tables
-
-QUERIES = ("cron_discipline", "empty_polls", "pipeline_steps", "who_starts_work", "smaller_tiers")
 
 
 @pytest.fixture(scope="module")
@@ -54,14 +51,6 @@ def section(con: duckdb.DuckDBPyConnection, name: str, window: str = "trailing_7
 
 def sentences(con: duckdb.DuckDBPyConnection, name: str) -> list[tuple[str, str]]:
     return [(found.severity, found.sentence(str)) for found in section(con, name).findings]
-
-
-@pytest.mark.parametrize("name", QUERIES)
-def test_each_query_says_its_question_and_has_an_answer(con: duckdb.DuckDBPyConnection, name: str) -> None:
-    text = (sql_root() / "adhoc" / f"{name}.sql").read_text(encoding="utf-8")
-    assert text.splitlines()[0].startswith("-- ")
-    assert "?" in text.splitlines()[0]
-    assert ready(con, name)
 
 
 def test_the_brief_at_a_quarter_to_seven_wakes_somebody_and_the_reminder_reaches_nobody(
