@@ -196,7 +196,7 @@ class Alerts(_Strict):
     """Minutes of 6 hours at 80 % of a limit (high: at the limit) from which on a pool is saturated."""
     pool_rejections: int = Field(default=20, gt=0)
     """Or requests refused in 6 hours because of it."""
-    unpriced_tokens: int = Field(default=100_000, ge=0)
+    unpriced_tokens: int = Field(default=100_000, gt=0)
     """Tokens in 7 days from which on a model without a price matters."""
     match_drop: float = Field(default=0.1, gt=0)
     """How far the share of matched calls of a day may be below that of the 4 weeks before."""

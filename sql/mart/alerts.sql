@@ -24,15 +24,16 @@ WITH spend AS (
   CROSS JOIN conf.alert_thresholds t
 ),
 spend_streak AS (
-  SELECT min(s.starts_at) AS since_at, max_by(s.usd, s.local_date) AS usd, max_by(s.expected_usd, s.local_date) AS expected_usd,
-    max(s.rank_basis) AS rank_basis
+  SELECT
+    s.rank_basis, min(s.starts_at) AS since_at, max_by(s.usd, s.local_date) AS usd,
+    max_by(s.expected_usd, s.local_date) AS expected_usd
   FROM spend s
   CROSS JOIN (
     -- the running day is judged only when it is unusual already
     SELECT max(o.local_date) AS local_date FROM spend o WHERE o.is_complete AND NOT coalesce(o.is_unusual, false)
   ) ordinary
   WHERE s.is_unusual AND s.local_date > ordinary.local_date
-  HAVING count(*) > 0
+  GROUP BY s.rank_basis
 ),
 pace AS (
   SELECT
@@ -94,7 +95,7 @@ unpriced AS (
 unpriced_since AS (
   SELECT c.provider, c.model, min(c.started_at) AS since_at
   FROM core.calls c
-  WHERE c.list_usd IS NULL AND c.tokens_basis = 'reported'
+  WHERE c.tokens_basis = 'reported'
   GROUP BY c.provider, c.model
 ),
 openclaw AS (
@@ -108,7 +109,8 @@ openclaw AS (
 gateway_end AS (
   SELECT max(c.started_at) AS newest_at
   FROM core.calls c
-  WHERE c.source <> 'openclaw'
+  CROSS JOIN conf.run r
+  WHERE c.source <> 'openclaw' AND c.started_at <= r.as_of
 ),
 matched AS (
   SELECT
@@ -139,7 +141,7 @@ SELECT
   'times' AS unit, p.span AS detail
 FROM pace p
 JOIN pace_streak s ON s.budget = p.budget
-WHERE p.hour_at = p.newest_at AND p.span IS NOT NULL
+WHERE p.hour_at = p.newest_at
 UNION ALL
 SELECT
   'pool_saturation' AS kind, s.scope || '/' || s.name AS subject, s.name AS label,
@@ -171,12 +173,13 @@ SELECT
 FROM unpriced u
 CROSS JOIN conf.alert_thresholds t
 LEFT JOIN unpriced_since s ON coalesce(s.provider, '') = coalesce(u.provider, '') AND coalesce(s.model, '') = coalesce(u.model, '')
-WHERE u.tokens > 0 AND u.tokens >= t.unpriced_tokens
+WHERE u.tokens >= t.unpriced_tokens
 UNION ALL
 SELECT
   'source_stale' AS kind, s.source AS subject, s.source AS label, 'high' AS severity, s.newest_data_at AS since_at,
   CAST(extract(day FROM date_trunc('day', r.as_of) - date_trunc('day', s.newest_data_at)) * 24
-    + (hour(r.as_of) - hour(s.newest_data_at)) AS DOUBLE) AS value,
+    + (hour(r.as_of) - hour(s.newest_data_at)) AS DOUBLE)
+    + CAST(minute(r.as_of) - minute(s.newest_data_at) AS DOUBLE) / 60 AS value,
   t.stale_hours AS threshold, 'hours' AS unit, CAST(NULL AS STRING) AS detail
 FROM stale s
 CROSS JOIN conf.run r

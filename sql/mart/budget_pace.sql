@@ -27,7 +27,7 @@ hours AS (
     CAST(coalesce(sum(CASE WHEN b.basis = 'list' THEN s.list_usd ELSE s.cost_usd END), 0) AS DECIMAL(28,12)) AS usd
   FROM conf.budgets b
   CROSS JOIN conf.run r
-  JOIN conf.hours h ON h.starts_at <= r.as_of AND h.starts_at > r.as_of - INTERVAL '35' DAY
+  JOIN conf.hours h ON h.starts_at <= r.as_of
   LEFT JOIN spent s ON s.hour_at = h.starts_at AND (b.lane IS NULL OR s.lane = b.lane)
   GROUP BY b.name, h.starts_at, b.hourly_usd
 ),
