@@ -205,15 +205,6 @@ class Alerts(_Strict):
     settle_hours: float = Field(default=3.0, ge=0)
     """How long an alert must be gone before it is over: what comes and goes is told once."""
 
-    @field_validator("schedule")
-    @classmethod
-    def _an_expression(cls, schedule: str) -> str:
-        if len(schedule.split()) != _CRON_FIELDS:
-            raise ValueError(f'{schedule!r} is no cron expression; write it like "10 * * * *"')
-        return schedule
-
-
-_CRON_FIELDS = 5
 
 DEFAULT_CATEGORIES: tuple[CategoryRule, ...] = (
     CategoryRule(session_type="heartbeat", category="heartbeat poll"),
