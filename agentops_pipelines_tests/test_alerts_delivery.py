@@ -274,13 +274,14 @@ def test_the_schedule_is_hourly_posts_and_can_be_switched_off(home: Path) -> Non
     assert hourly_alerts(Config(alerts=Alerts(enabled=False))).default_status is dg.DefaultScheduleStatus.STOPPED
     data = schedule.evaluate_tick(dg.build_schedule_context(scheduled_execution_time=NOON))
     assert data.run_requests
-    assert data.run_requests[0].run_config == {"ops": {"alerts": {"config": {"post": True}}}}
+    assert data.run_requests[0].run_config == {"ops": {"tell_alerts": {"config": {"post": True}}}}
     with pytest.raises(SettingsError, match=r"alerts\.schedule: 'hourly' is no cron expression"):
         hourly_alerts(Config(alerts=Alerts(schedule="hourly")))
 
 
 def test_the_job_loads_makes_and_tells_but_writes_no_report() -> None:
-    assert {node.name for node in defs().resolve_job_def("alerts").nodes} == {"openclaw", "litellm", "tables", "alerts"}
+    nodes = {node.name for node in defs().resolve_job_def("alerts").nodes}
+    assert nodes == {"openclaw", "litellm", "tables", "tell_alerts"}
 
 
 @dg.op

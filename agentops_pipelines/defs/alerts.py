@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-OP = "alerts"
+OP = "tell_alerts"
 ALERTS = dg.AssetKey(["report", "alerts"])
 TOLD = "told"
 JOB = "alerts"
