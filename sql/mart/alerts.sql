@@ -14,47 +14,26 @@
 --   unit  of both: usd, times (of the budget), minutes, requests, tokens, hours, loads, share or runs
 --   detail  what else has to be said: budget_pace 6 h, 24 h or 7 d; pool_saturation deployment or pool; budget_cap model group;
 --         spend_anomaly the money, cost or list; source_failing its part; cron_finding the rule's meaning
-WITH spend AS (
-  SELECT
-    s.local_date, s.starts_at, s.is_complete, s.usd, s.expected_usd, s.rank_basis,
-    s.z >= t.spend_z
-      AND s.usd >= s.expected_usd + t.spend_floor_usd
-      AND s.usd >= s.expected_usd * (1 + t.spend_share) AS is_unusual
-  FROM mart.daily_spend s
-  CROSS JOIN conf.alert_thresholds t
-),
-spend_streak AS (
+WITH spend_streak AS (
   SELECT
     s.rank_basis, min(s.starts_at) AS since_at, max_by(s.usd, s.local_date) AS usd,
     max_by(s.expected_usd, s.local_date) AS expected_usd
-  FROM spend s
+  FROM mart.daily_spend s
   CROSS JOIN (
     -- the running day is judged only when it is unusual already
-    SELECT max(o.local_date) AS local_date FROM spend o WHERE o.is_complete AND NOT coalesce(o.is_unusual, false)
+    SELECT max(o.local_date) AS local_date FROM mart.daily_spend o WHERE o.is_complete AND NOT o.is_unusual
   ) ordinary
   WHERE s.is_unusual AND s.local_date > ordinary.local_date
   GROUP BY s.rank_basis
 ),
-pace AS (
-  SELECT
-    p.budget, p.hour_at, p.pace_6h, p.pace_24h, p.pace_7d, t.pace_6h AS limit_6h, t.pace_24h AS limit_24h, t.pace_7d AS limit_7d,
-    CASE
-      WHEN p.pace_6h >= t.pace_6h THEN '6 h'
-      WHEN p.pace_24h >= t.pace_24h THEN '24 h'
-      WHEN p.pace_7d >= t.pace_7d THEN '7 d'
-    END AS span,
-    max(p.hour_at) OVER (PARTITION BY p.budget) AS newest_at
-  FROM mart.budget_pace p
-  CROSS JOIN conf.alert_thresholds t
-),
 pace_since AS (
   SELECT p.budget, max(CASE WHEN p.span IS NULL THEN p.hour_at END) AS kept_at
-  FROM pace p
+  FROM mart.budget_pace p
   GROUP BY p.budget
 ),
 pace_streak AS (
-  SELECT p.budget, min(p.hour_at) AS since_at
-  FROM pace p
+  SELECT p.budget, min(p.hour_at) AS since_at, max(p.hour_at) AS newest_at
+  FROM mart.budget_pace p
   JOIN pace_since k ON k.budget = p.budget
   WHERE k.kept_at IS NULL OR p.hour_at > k.kept_at
   GROUP BY p.budget
@@ -137,11 +116,11 @@ SELECT
   CASE WHEN p.span = '7 d' THEN 'medium' ELSE 'high' END AS severity,
   s.since_at,
   CASE p.span WHEN '6 h' THEN p.pace_6h WHEN '24 h' THEN p.pace_24h ELSE p.pace_7d END AS value,
-  CASE p.span WHEN '6 h' THEN p.limit_6h WHEN '24 h' THEN p.limit_24h ELSE p.limit_7d END AS threshold,
+  CASE p.span WHEN '6 h' THEN t.pace_6h WHEN '24 h' THEN t.pace_24h ELSE t.pace_7d END AS threshold,
   'times' AS unit, p.span AS detail
-FROM pace p
-JOIN pace_streak s ON s.budget = p.budget
-WHERE p.hour_at = p.newest_at
+FROM mart.budget_pace p
+CROSS JOIN conf.alert_thresholds t
+JOIN pace_streak s ON s.budget = p.budget AND s.newest_at = p.hour_at
 UNION ALL
 SELECT
   'pool_saturation' AS kind, s.scope || '/' || s.name AS subject, s.name AS label,

@@ -12,6 +12,7 @@
 --   pace_6h  usd_6h over what the budget allows in 6 hours
 --   pace_24h  the same over 24 hours
 --   pace_7d  the same over 7 days
+--   span  6 h, 24 h or 7 d: the shortest over which the pace reaches conf.alert_thresholds; NULL when none does
 WITH spent AS (
   SELECT
     CAST(date_trunc('hour', c.started_at) AS TIMESTAMP) AS hour_at,
@@ -44,12 +45,23 @@ running AS (
       PARTITION BY h.budget ORDER BY h.hour_at NULLS LAST ROWS BETWEEN 167 PRECEDING AND CURRENT ROW
     ) AS DECIMAL(28,12)) AS usd_7d
   FROM hours h
+),
+paced AS (
+  SELECT
+    p.budget, p.hour_at, p.usd, p.usd_6h, p.usd_24h, p.usd_7d,
+    CAST(p.usd_6h AS DOUBLE) / nullif(p.hourly_usd * 6, 0) AS pace_6h,
+    CAST(p.usd_24h AS DOUBLE) / nullif(p.hourly_usd * 24, 0) AS pace_24h,
+    CAST(p.usd_7d AS DOUBLE) / nullif(p.hourly_usd * 168, 0) AS pace_7d
+  FROM running p
+  CROSS JOIN conf.run r
+  WHERE p.hour_at > r.as_of - INTERVAL '28' DAY
 )
 SELECT
-  p.budget, p.hour_at, p.usd, p.usd_6h, p.usd_24h, p.usd_7d,
-  CAST(p.usd_6h AS DOUBLE) / nullif(p.hourly_usd * 6, 0) AS pace_6h,
-  CAST(p.usd_24h AS DOUBLE) / nullif(p.hourly_usd * 24, 0) AS pace_24h,
-  CAST(p.usd_7d AS DOUBLE) / nullif(p.hourly_usd * 168, 0) AS pace_7d
-FROM running p
-CROSS JOIN conf.run r
-WHERE p.hour_at > r.as_of - INTERVAL '28' DAY
+  q.*,
+  CASE
+    WHEN q.pace_6h >= t.pace_6h THEN '6 h'
+    WHEN q.pace_24h >= t.pace_24h THEN '24 h'
+    WHEN q.pace_7d >= t.pace_7d THEN '7 d'
+  END AS span
+FROM paced q
+CROSS JOIN conf.alert_thresholds t

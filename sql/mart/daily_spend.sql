@@ -15,6 +15,7 @@
 --   level_usd  what an ordinary day cost of late (USD); NULL on the first 14 days
 --   expected_usd  level_usd times weekday_factor (USD); NULL on the first 14 days
 --   z  how far above (below: negative) the expectation, in robust standard deviations; NULL on the first 14 days
+--   is_unusual  z, and the distance in USD and as a share of expected_usd, all reach conf.alert_thresholds
 WITH costs AS (
   SELECT
     c.local_date,
@@ -85,15 +86,27 @@ known AS (
   FROM ordinary o
   JOIN scales s ON s.local_date = o.local_date
   WHERE o.history_days >= 14
+),
+judged AS (
+  SELECT
+    d.local_date, d.starts_at, d.is_complete, d.rank_basis, d.usd,
+    coalesce(o.history_days, 0) AS history_days,
+    coalesce(f.factor, CAST(1 AS DOUBLE)) AS weekday_factor,
+    k.level_usd,
+    k.level_usd * coalesce(f.factor, CAST(1 AS DOUBLE)) AS expected_usd,
+    (d.usd / nullif(coalesce(f.factor, CAST(1 AS DOUBLE)), 0) - k.level_usd) / nullif(k.scale_usd, 0) AS z
+  FROM days d
+  LEFT JOIN ordinary o ON o.local_date = d.local_date
+  LEFT JOIN factors f ON f.local_date = d.local_date AND f.weekday = d.weekday
+  LEFT JOIN known k ON k.local_date = d.local_date
 )
 SELECT
-  d.local_date, d.starts_at, d.is_complete, d.rank_basis, d.usd,
-  coalesce(o.history_days, 0) AS history_days,
-  coalesce(f.factor, CAST(1 AS DOUBLE)) AS weekday_factor,
-  k.level_usd,
-  k.level_usd * coalesce(f.factor, CAST(1 AS DOUBLE)) AS expected_usd,
-  (d.usd / nullif(coalesce(f.factor, CAST(1 AS DOUBLE)), 0) - k.level_usd) / nullif(k.scale_usd, 0) AS z
-FROM days d
-LEFT JOIN ordinary o ON o.local_date = d.local_date
-LEFT JOIN factors f ON f.local_date = d.local_date AND f.weekday = d.weekday
-LEFT JOIN known k ON k.local_date = d.local_date
+  j.*,
+  coalesce(
+    j.z >= t.spend_z
+      AND j.usd >= j.expected_usd + t.spend_floor_usd
+      AND j.usd >= j.expected_usd * (1 + t.spend_share),
+    false
+  ) AS is_unusual
+FROM judged j
+CROSS JOIN conf.alert_thresholds t
