@@ -186,7 +186,7 @@ class Alerts(_Strict):
     """How many robust standard deviations above its expectation makes a day's spend unusual."""
     spend_floor_usd: float = Field(default=5.0, ge=0)
     """And how far above it the day must at least be."""
-    spend_share: float = Field(default=0.3, ge=0)
+    spend_share: float = Field(default=0.75, ge=0)
     """The same as a share of what was expected."""
     pace_6h: PositiveFloat = 4.0
     """How many times as fast as its budget allows money may go, over 6 hours."""

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from agentops_pipelines.cli import main
 from agentops_pipelines.definitions import defs
-from agentops_pipelines.defs.alerts import hourly_alerts, run_failed
+from agentops_pipelines.defs.alerts import ALERTS, hourly_alerts, run_failed
 from agentops_pipelines.report import deliver
 from agentops_pipelines.report.alert_words import Alert
 from agentops_pipelines.report.alerts import RUN_FAILED, Told, is_quiet, tell_alerts, tell_event
@@ -20,6 +20,8 @@ from agentops_pipelines.report.deliver import deliveries
 from agentops_pipelines.report.render import alert_sentence, discord_alerts
 from agentops_pipelines.settings import Alerts, Config, QuietHours, SettingsError
 from agentops_pipelines_tests.discord_server import WEBHOOK_ID, DiscordServer, Does, discord
+from agentops_pipelines_tests.rows import batch, request
+from agentops_pipelines_tests.world import AS_OF, build
 
 NOON = datetime(2026, 11, 24, 12)
 HOUR = timedelta(hours=1)
@@ -282,6 +284,25 @@ def test_the_schedule_is_hourly_posts_and_can_be_switched_off(home: Path) -> Non
 def test_the_job_loads_makes_and_tells_but_writes_no_report() -> None:
     nodes = {node.name for node in defs().resolve_job_def("alerts").nodes}
     assert nodes == {"openclaw", "litellm", "tables", "tell_alerts"}
+
+
+def test_the_job_tells_what_the_published_file_says_once_and_keeps_few_runs(
+    home: Path, server: DiscordServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model without a price; runs that went well are kept for no time at all here."""
+    monkeypatch.setattr("agentops_pipelines.defs.alerts.KEPT", timedelta(0))
+    mystery = request("r", AS_OF - HOUR, model="mystery", provider="custom", prompt_tokens=150_000, output_tokens=0)
+    build(home, batch(requests=[mystery]), only=["mart.alerts"])
+    job, checks = defs().resolve_job_def("alerts"), []
+    config = {"ops": {"tell_alerts": {"config": {"post": True}}}}
+    quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+    with dg.DagsterInstance.ephemeral() as instance:
+        for _ in range(2):
+            result = job.execute_in_process(instance=instance, asset_selection=[ALERTS], run_config=config | quiet)
+            checks += [(one.passed, one.description) for one in result.get_asset_check_evaluations()]
+        assert len(instance.get_runs()) == 1
+    assert checks == [(True, "1 changes: sent"), (True, "0 changes: nothing")]
+    assert "Model `mystery` of `custom` has no list price: 150 k tokens" in server.only.payload["content"]
 
 
 @dg.op

@@ -155,7 +155,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyC
     home = tmp_path_factory.mktemp("alerts")
     with empty_world(home, first=FIRST, last=MONDAY + DAY, toml=TOML) as con:
         con.execute("UPDATE core.windows SET rank_basis = 'cost'")
-        replace(con, "mart.daily_cost", cost_rows(ordinary_days() | {SUNDAY: 9.0, MONDAY: 30.0}))
+        replace(
+            con, "mart.daily_cost", cost_rows(ordinary_days() | {date(2026, 11, 12): 60.0, SUNDAY: 9.0, MONDAY: 30.0})
+        )
         noon = datetime(2026, 11, 23, 12, 30)
         spent = [
             call(noon, cost=24.0, listed=1.0),
@@ -193,7 +195,7 @@ def con(world: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]
 # --- spend
 
 
-def test_a_day_is_judged_by_its_weekday_and_the_three_weeks_before(con: duckdb.DuckDBPyConnection) -> None:
+def test_a_day_is_judged_by_its_weekday_and_the_four_weeks_before(con: duckdb.DuckDBPyConnection) -> None:
     """Sunday cost 9 where 2 is usual: 45 on the scale of a working day, 35 steps of a tenth of 10 too much."""
     make(con)
     spend = {day["local_date"]: day for day in rows(con, "FROM mart.daily_spend")}
@@ -229,9 +231,9 @@ def test_unusual_days_in_a_row_are_one_alert_since_the_first(con: duckdb.DuckDBP
     [
         ({SUNDAY: 7.0, MONDAY: 30.0}, datetime(2026, 11, 22)),  # $5 above $2
         ({SUNDAY: 6.99, MONDAY: 30.0}, datetime(2026, 11, 23)),
-        ({MONDAY: 15.0}, datetime(2026, 11, 23)),  # $5 above $10, five steps
-        ({MONDAY: 14.99}, None),
-        ({MONDAY + DAY: 15.0}, datetime(2026, 11, 24)),  # the running day is too dear already
+        ({MONDAY: 17.5}, datetime(2026, 11, 23)),  # 75 % above $10, and 7.5 steps
+        ({MONDAY: 17.49}, None),
+        ({MONDAY + DAY: 17.5}, datetime(2026, 11, 24)),  # the running day is too dear already
         ({SUNDAY: 9.0, MONDAY: 10.0}, None),  # over
         ({date(2026, 11, 19): 60.0, MONDAY: 30.0}, datetime(2026, 11, 23)),
     ],
@@ -244,9 +246,9 @@ def test_a_day_must_be_dollars_above_its_expectation(
 
 
 def test_where_days_differ_much_they_must_differ_more(con: duckdb.DuckDBPyConnection) -> None:
-    """$80, $120 and $100 in turn: a median deviation of 20 makes 3 robust standard deviations $88.96."""
+    """$80 and $120 in turn: a median distance of 20 makes 3 robust standard deviations $88.96."""
     days = [MONDAY - n * DAY for n in range(60, 0, -1)]
-    costs = {day: (80.0, 120.0, 100.0)[n % 3] for n, day in enumerate(days)}
+    costs = {day: (80.0, 120.0)[n % 2] for n, day in enumerate(days)}
     con.execute("UPDATE conf.alert_thresholds SET spend_share = 0")
     for usd, expected in ((188.0, 0), (189.0, 1)):
         replace(con, "mart.daily_cost", cost_rows(costs | {MONDAY: usd}))

@@ -6,6 +6,7 @@ says and whether it was told already (report/).
 
 import logging
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -26,6 +27,11 @@ TOLD = "told"
 JOB = "alerts"
 SCHEDULE = "hourly_alerts"
 SENSOR = "run_failed"
+KEPT = timedelta(days=2)
+"""How long runs of the hourly job are kept when all went well: each takes some 3 MB of Dagster's history."""
+
+_FORGOTTEN_AT_ONCE = 30
+
 NO_WEBHOOK = "not posted: AGENTOPS_DISCORD_WEBHOOK_URL is not set"
 
 alerts = dg.define_asset_job(
@@ -62,7 +68,9 @@ def alerts_asset() -> dg.AssetsDefinition:
         ],
         description="Compares the alerts that hold with those that were told.",
     )
-    def make_alerts(config: AlertsConfig) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+    def make_alerts(
+        context: dg.AssetExecutionContext, config: AlertsConfig
+    ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         from agentops_pipelines.report.alerts import read_alerts  # imports what only a posting run needs
 
         settings = load_settings()
@@ -75,6 +83,7 @@ def alerts_asset() -> dg.AssetsDefinition:
                 "holding": dg.MetadataValue.md(f"| severity | kind |\n|---|---|\n{shown}"),
             },
         )
+        forget_old_runs(context.instance)
         yield _tell(found, settings) if config.post else _check(passed=True, description="not to be posted")
 
     return make_alerts
@@ -133,6 +142,14 @@ def run_failed(context: dg.RunFailureSensorContext) -> dg.SkipReason:
         deliveries_path=settings.home / "deliveries.sqlite",
     )
     return dg.SkipReason(f"run {run.run_id}: {told.state}" + (f": {told.problem}" if told.problem else ""))
+
+
+def forget_old_runs(instance: dg.DagsterInstance) -> None:
+    """Delete what nobody asks for any more. Failed runs and those of other jobs stay."""
+    long_ago = datetime.now(UTC) - KEPT
+    old = dg.RunsFilter(job_name=JOB, statuses=[dg.DagsterRunStatus.SUCCESS], created_before=long_ago)
+    for run in instance.get_runs(filters=old, limit=_FORGOTTEN_AT_ONCE):
+        instance.delete_run(run.run_id)
 
 
 def _tell(found: "Sequence[Alert]", settings: Settings) -> dg.AssetCheckResult:

@@ -1,8 +1,8 @@
 -- What each day cost beside what its weekday and the weeks before it let expect, and how unusual the difference is.
--- Expected is the level of the 21 days before (the median of costs divided by the factor of their weekday) times the factor of
--- the day's own weekday (its median over that of all days, in the 56 days before). z counts robust standard deviations, of
--- 1.4826 median absolute deviations of these 21 days, at least a tenth of the level and a cent. All days are in the money
--- that the last 7 days are ranked by.
+-- Expected is the level of the 28 days before (the median of costs divided by the factor of their weekday) times the factor of
+-- the day's own weekday (its median over that of all days, in the 56 days before). z counts robust standard deviations: 1.4826
+-- times the median distance of those of the 28 days that were at the level or above (costs are skewed: below it they lie
+-- closer), at least a tenth of the level and a cent. All days are in the money that the last 7 days are ranked by.
 -- Grain: one row per local_date, from the first day with a call to the running one.
 -- Columns:
 --   local_date  date in the configured time zone
@@ -66,7 +66,7 @@ adjusted AS (
   SELECT h.local_date, h.usd / nullif(f.factor, 0) AS usd
   FROM history h
   JOIN factors f ON f.local_date = h.local_date AND f.weekday = h.weekday
-  WHERE h.before_date >= CAST(h.local_date - INTERVAL '21' DAY AS DATE)
+  WHERE h.before_date >= CAST(h.local_date - INTERVAL '28' DAY AS DATE)
 ),
 levels AS (
   SELECT a.local_date, median(a.usd) AS usd
@@ -76,7 +76,7 @@ levels AS (
 scales AS (
   SELECT
     a.local_date, l.usd AS level_usd,
-    greatest(median(abs(a.usd - l.usd)) * 1.4826, l.usd * 0.1, CAST(0.01 AS DOUBLE)) AS scale_usd
+    greatest(median(CASE WHEN a.usd >= l.usd THEN a.usd - l.usd END) * 1.4826, l.usd * 0.1, CAST(0.01 AS DOUBLE)) AS scale_usd
   FROM adjusted a
   JOIN levels l ON l.local_date = a.local_date
   GROUP BY a.local_date, l.usd
