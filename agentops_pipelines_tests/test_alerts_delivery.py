@@ -21,7 +21,7 @@ from agentops_pipelines.report.render import alert_sentence, discord_alerts
 from agentops_pipelines.settings import Alerts, Config, QuietHours, SettingsError
 from agentops_pipelines_tests.discord_server import WEBHOOK_ID, DiscordServer, Does, discord
 from agentops_pipelines_tests.rows import batch, request
-from agentops_pipelines_tests.world import AS_OF, build
+from agentops_pipelines_tests.world import AS_OF, build, tables
 
 NOON = datetime(2026, 11, 24, 12)
 HOUR = timedelta(hours=1)
@@ -281,19 +281,22 @@ def test_the_schedule_is_hourly_posts_and_can_be_switched_off(home: Path) -> Non
         hourly_alerts(Config(alerts=Alerts(schedule="hourly")))
 
 
-def test_the_job_loads_makes_and_tells_but_writes_no_report() -> None:
-    nodes = {node.name for node in defs().resolve_job_def("alerts").nodes}
-    assert nodes == {"openclaw", "litellm", "tables", "tell_alerts"}
+@pytest.fixture
+def job(monkeypatch: pytest.MonkeyPatch) -> dg.JobDefinition:
+    """The hourly job, from SQL files that were parsed already."""
+    monkeypatch.setattr("agentops_pipelines.definitions.load_tables", tables)
+    return defs().resolve_job_def("alerts")
 
 
 def test_the_job_tells_what_the_published_file_says_once_and_keeps_few_runs(
-    home: Path, server: DiscordServer, monkeypatch: pytest.MonkeyPatch
+    home: Path, server: DiscordServer, job: dg.JobDefinition, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A model without a price; runs that went well are kept for no time at all here."""
+    """A model without a price; runs that went well are kept for no time at all here. No report is written."""
+    assert {node.name for node in job.nodes} == {"openclaw", "litellm", "tables", "tell_alerts"}
     monkeypatch.setattr("agentops_pipelines.defs.alerts.KEPT", timedelta(0))
     mystery = request("r", AS_OF - HOUR, model="mystery", provider="custom", prompt_tokens=150_000, output_tokens=0)
     build(home, batch(requests=[mystery]), only=["mart.alerts"])
-    job, checks = defs().resolve_job_def("alerts"), []
+    checks: list[tuple[bool, str | None]] = []
     config = {"ops": {"tell_alerts": {"config": {"post": True}}}}
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     with dg.DagsterInstance.ephemeral() as instance:

@@ -18,7 +18,7 @@ from agentops_pipelines_tests.mutants import mutants
 from agentops_pipelines_tests.rows import Row
 from agentops_pipelines_tests.world import AS_OF, rows, tables
 
-FIRST = date(2026, 9, 14)
+FIRST = date(2026, 9, 21)
 SUNDAY, MONDAY = date(2026, 11, 22), date(2026, 11, 23)
 HOUR, MINUTE, DAY = timedelta(hours=1), timedelta(minutes=1), timedelta(days=1)
 
@@ -181,6 +181,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyC
                 source("openclaw", "pi", AS_OF - 26 * HOUR - MINUTE, failures=2),
             ],
         )
+        make(con)
         yield con
 
 
@@ -207,8 +208,8 @@ def test_a_day_is_judged_by_its_weekday_and_the_four_weeks_before(con: duckdb.Du
     ]
     assert [spend[FIRST + n * DAY]["z"] for n in (0, 13)] == [None, None]
     # before there are three Saturdays, they are days like others
-    assert (spend[FIRST + 14 * DAY]["z"], spend[date(2026, 10, 3)]["weekday_factor"]) == (0.0, 1.0)
-    assert spend[date(2026, 10, 10)]["weekday_factor"] == 0.2
+    assert (spend[FIRST + 14 * DAY]["z"], spend[date(2026, 10, 10)]["weekday_factor"]) == (0.0, 1.0)
+    assert spend[date(2026, 10, 17)]["weekday_factor"] == 0.2
     assert min(spend) == FIRST
 
 
