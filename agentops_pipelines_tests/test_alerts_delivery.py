@@ -304,7 +304,7 @@ def test_the_job_tells_what_the_published_file_says_once_and_keeps_few_runs(
             result = job.execute_in_process(instance=instance, asset_selection=[ALERTS], run_config=config | quiet)
             checks += [(one.passed, one.description) for one in result.get_asset_check_evaluations()]
         assert len(instance.get_runs()) == 1
-    assert checks == [(True, "1 changes: sent"), (True, "0 changes: nothing")]
+    assert checks == [(True, "1 change: sent"), (True, "0 changes: nothing")]
     assert "Model `mystery` of `custom` has no list price: 150 k tokens" in server.only.payload["content"]
 
 

@@ -165,7 +165,9 @@ def _tell(found: "Sequence[Alert]", settings: Settings) -> dg.AssetCheckResult:
         deliveries_path=settings.home / "deliveries.sqlite",
     )
     logger.info("Discord: alerts %s", told.state)
-    description = f"{told.changes} changes: {told.state}" + (f": {told.problem}" if told.problem else "")
+    description = f"{told.changes} change{'' if told.changes == 1 else 's'}: {told.state}" + (
+        f": {told.problem}" if told.problem else ""
+    )
     return _check(passed=told.state not in ("failed", "uncertain"), description=description)
 
 
