@@ -87,7 +87,7 @@ class Delivery:
 
 @dataclass(frozen=True, kw_only=True)
 class LedgerEntry:
-    """One row of the ledger. `totals` are the figures that were posted; `updated_at` is naive UTC."""
+    """One row of the ledger. `totals`: the posted figures, or a short message's text; `updated_at` is naive UTC."""
 
     key: str
     state: LedgerState
