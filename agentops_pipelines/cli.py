@@ -273,10 +273,12 @@ def _resend(settings: "Settings", key: str, path: Path) -> None:
     if settings.discord_webhook_url is None:
         raise Misconfigured(_no_webhook(settings))
     deliver.resend(key, deliveries_path=path)
-    report = build_report(settings.published_path, window_id=key.rpartition("/")[2])
-    delivery = deliver.post_weekly(
-        report, webhook_url=settings.discord_webhook_url.get_secret_value(), deliveries_path=path
-    )
+    url = settings.discord_webhook_url.get_secret_value()
+    if key.startswith("weekly/"):
+        report = build_report(settings.published_path, window_id=key.rpartition("/")[2])
+        delivery = deliver.post_weekly(report, webhook_url=url, deliveries_path=path)
+    else:
+        delivery = deliver.post_again(key, webhook_url=url, deliveries_path=path)
     if delivery.state != "sent":
         raise Problem(f"{key} was not posted: {delivery.problem or delivery.state}")
     click.echo(f"{key} was posted.")

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from agentops_pipelines.agent_conf import AGENT_CONF_TABLES, agent_tables
+from agentops_pipelines.alert_conf import ALERT_CONF_TABLES, alert_tables
 from agentops_pipelines.pricing import PricedModel, list_prices
 from agentops_pipelines.settings import Config, Settings
 from agentops_pipelines.sources.privacy import clean_label
@@ -35,6 +36,7 @@ CONF_TABLES: dict[str, str] = {
     "target_tiers": "The tier each category is priced at when savings of the target mapping are computed.",
     "list_prices": "Public list prices of the models met, in USD per token, by validity and prompt size.",
     **AGENT_CONF_TABLES,
+    **ALERT_CONF_TABLES,
 }
 """Every conf table with its description, for the data dictionary and the asset graph."""
 
@@ -89,6 +91,7 @@ def write_conf_tables(writer: Writer, settings: Settings, *, as_of: datetime) ->
             "list_prices": prices,
             **_gateway_tables(config),
             **agent_tables(writer, config, tiers=config.tiers, first=first, as_of=as_of),
+            **alert_tables(writer, config),
         },
         types=_TYPES,
         docs=CONF_TABLES,

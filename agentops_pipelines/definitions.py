@@ -5,6 +5,7 @@ Belongs here: nothing else. A step in a process of its own costs two CPU seconds
 
 import dagster as dg
 
+from agentops_pipelines.defs.alerts import alerts, alerts_asset, hourly_alerts, run_failed
 from agentops_pipelines.defs.litellm import litellm
 from agentops_pipelines.defs.openclaw import openclaw
 from agentops_pipelines.defs.report import report_asset
@@ -16,16 +17,19 @@ from agentops_pipelines.sqltables import load_tables
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    """All assets, the job and the schedule. Raises SettingsError when agentops.toml cannot be used."""
+    """All assets, jobs, schedules and the sensor. Raises SettingsError when agentops.toml cannot be used."""
     tables = load_tables()
+    config = load_settings().config
     return dg.Definitions(
         assets=[
             openclaw,
             litellm,
             tables_asset(tables),
             report_asset(table_key(table.name) for table in tables.values() if table.schema == "mart"),
+            alerts_asset(),
         ],
-        jobs=[weekly_report],
-        schedules=[monday_report(load_settings().config)],
+        jobs=[weekly_report, alerts],
+        schedules=[monday_report(config), hourly_alerts(config)],
+        sensors=[run_failed],
         executor=dg.in_process_executor,
     )

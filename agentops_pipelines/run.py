@@ -4,7 +4,6 @@ Belongs here: the launch, and what the run's events mean for a person. Does not 
 the job does (defs/).
 """
 
-import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from sqlalchemy.exc import OperationalError
 from agentops_pipelines.dagster_home import prepare_dagster_home
 from agentops_pipelines.definitions import defs
 from agentops_pipelines.defs import report, tables
+from agentops_pipelines.defs.failures import step_failures
 from agentops_pipelines.defs.ingest import SOURCE_LOADED
 from agentops_pipelines.defs.schedule import JOB, WINDOW_TAG
 from agentops_pipelines.report.chart import start_engine
@@ -25,9 +25,6 @@ from agentops_pipelines.settings import Settings
 from agentops_pipelines.warehouse import unwritable
 
 LOCATION = "agentops_pipelines"
-
-_OWN_EXCEPTIONS = ("Warehouse", "Published", "Settings", "SqlFile", "UnknownWindow", "NotPostable", "Failure")
-"""Beginnings of the names of exceptions whose message is a sentence for people."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +89,7 @@ def _outcome(result: dg.ExecuteInProcessResult) -> RunOutcome:
     return RunOutcome(
         run_id=result.run_id,
         is_published=result.is_node_success(tables.OP),
-        failures=tuple(_failures(result)),
+        failures=tuple(step_failures(result.get_step_failure_events(), with_foreign_texts=True)),
         missing=tuple(missing),
         undelivered=undelivered,
         files=_files(result),
@@ -104,23 +101,3 @@ def _files(result: dg.ExecuteInProcessResult) -> ReportFiles | None:
         page, chart = materialization.metadata["page"].value, materialization.metadata["chart_file"].value
         return ReportFiles(html=Path(str(page)), chart=Path(str(chart)))
     return None
-
-
-def _failures(result: dg.ExecuteInProcessResult) -> list[str]:
-    failures = []
-    for event in result.get_step_failure_events():
-        data = event.step_failure_data
-        if data.user_failure_data and data.user_failure_data.description:
-            failures.append(data.user_failure_data.description)
-            continue
-        error = data.error
-        while error is not None and error.cause is not None and not _is_own(error.cls_name):
-            error = error.cause
-        name = error.cls_name if error is not None and error.cls_name else "an error"
-        text = re.sub(r"^[\w.]+: ", "", error.message).strip().splitlines()[0] if error is not None else ""
-        failures.append(text if _is_own(name) else f"step {event.step_key}: {name}: {text}")
-    return failures
-
-
-def _is_own(name: str | None) -> bool:
-    return name is not None and name.startswith(_OWN_EXCEPTIONS)

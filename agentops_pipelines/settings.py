@@ -165,6 +165,47 @@ class AgentThresholds(_Strict):
     """From this share of simple turns on, a smaller tier is worth a try."""
 
 
+class Budget(_Strict):
+    """Money that may be spent in each period: alerts say when it goes too fast."""
+
+    usd: PositiveFloat
+    period: Literal["day", "week", "month"] = "month"
+    lane: str = ""
+    """Whose work it is for, as the report calls it; empty means everybody's."""
+    basis: Literal["cost", "list"] = "cost"
+
+
+class Alerts(_Strict):
+    """What is worth a message between two reports, and when nobody wants one."""
+
+    enabled: bool = True
+    schedule: str = "10 * * * *"
+    quiet_hours: QuietHours | None = None
+    """When the operator wants no message: what happens then comes in one after them."""
+    spend_z: PositiveFloat = 3.0
+    """How many robust standard deviations above its expectation makes a day's spend unusual."""
+    spend_floor_usd: float = Field(default=5.0, ge=0)
+    """And how far above it the day must at least be."""
+    spend_share: float = Field(default=0.75, ge=0)
+    """The same as a share of what was expected."""
+    pace_6h: PositiveFloat = 4.0
+    """How many times as fast as its budget allows money may go, over 6 hours."""
+    pace_24h: PositiveFloat = 2.0
+    pace_7d: PositiveFloat = 1.15
+    pool_minutes: int = Field(default=15, gt=0)
+    """Minutes of 6 hours at 80 % of a limit (high: at the limit) from which on a pool is saturated."""
+    pool_rejections: int = Field(default=20, gt=0)
+    """Or requests refused in 6 hours because of it."""
+    unpriced_tokens: int = Field(default=100_000, gt=0)
+    """Tokens in 7 days from which on a model without a price matters."""
+    match_drop: float = Field(default=0.1, gt=0)
+    """How far the share of matched calls of a day may be below that of the 4 weeks before."""
+    source_failures: int = Field(default=2, gt=0)
+    """Loads of a source that fail in a row before it is told."""
+    settle_hours: float = Field(default=3.0, ge=0)
+    """How long an alert must be gone before it is over: what comes and goes is told once."""
+
+
 DEFAULT_CATEGORIES: tuple[CategoryRule, ...] = (
     CategoryRule(session_type="heartbeat", category="heartbeat poll"),
     CategoryRule(session_type="system_event", category="wake/dispatch check"),
@@ -214,6 +255,8 @@ class Config(_Strict):
     tier_floors: dict[str, str] = Field(default_factory=dict)
     """Method -> the smallest tier that its work may be moved to."""
     agent_thresholds: AgentThresholds = Field(default_factory=AgentThresholds)
+    budgets: dict[str, Budget] = Field(default_factory=dict)
+    alerts: Alerts = Field(default_factory=Alerts)
 
     @field_validator("timezone")
     @classmethod

@@ -95,6 +95,15 @@ to = "U1"
 ada = 1440
 [tier_floors]
 tdd-loop = "standard"
+[budgets.fleet]
+usd = 40
+[budgets.of-ada]
+usd = 2
+period = "week"
+lane = "ada"
+basis = "list"
+[alerts]
+pool_minutes = 1
 [price_aliases]
 heavy = [{ priced_as = "openai/gpt-5.4" }, { priced_as = "anthropic/claude-opus-4-7", since = 2026-11-16 }]
 """

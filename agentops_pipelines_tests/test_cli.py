@@ -20,7 +20,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from agentops_pipelines.cli import main
-from agentops_pipelines.settings import Config, Thresholds, _Environment
+from agentops_pipelines.settings import Alerts, Budget, Config, Thresholds, _Environment
 from agentops_pipelines.warehouse import Warehouse
 from agentops_pipelines.weeks import last_complete_week
 from agentops_pipelines_tests.discord_server import DiscordServer, Does, discord
@@ -178,8 +178,8 @@ def test_the_readme_names_every_command_option_variable_and_setting() -> None:
                 assert parameter.opts[0] in readme, f"{name} {parameter.opts[0]}"
     for name in _Environment.model_fields:
         assert f"`AGENTOPS_{name.upper()}`" in readme
-    for name in (*Config.model_fields, *Thresholds.model_fields):
-        assert re.search(rf"^\[*{name}\b", readme, re.MULTILINE), f"agentops.toml: {name}"
+    for name in (*Config.model_fields, *Thresholds.model_fields, *Alerts.model_fields, *Budget.model_fields):
+        assert re.search(rf"^\[*(alerts\.)?{name}\b", readme, re.MULTILINE), f"agentops.toml: {name}"
 
 
 # --- run and report

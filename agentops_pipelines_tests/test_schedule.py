@@ -36,7 +36,7 @@ MARCH = [datetime(2026, 3, day, 9) for day in (10, 17, 18, 24, 25, 26)]
 def channel(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DiscordServer]:
     """A pipeline in Berlin with calls in March, and the Discord channel it posts to."""
     home.mkdir()
-    (home / "agentops.toml").write_text('timezone = "Europe/Berlin"', encoding="utf-8")
+    (home / "agentops.toml").write_text('timezone = "Europe/Berlin"\nalerts.enabled = false', encoding="utf-8")
     monkeypatch.setenv("AGENTOPS_OPENCLAW_STATE_DIRS", str(write_state_dir(tmp_path / "openclaw", MARCH)))
     with discord() as server:
         monkeypatch.setenv("AGENTOPS_DISCORD_WEBHOOK_URL", server.url)

@@ -8,7 +8,7 @@ from datetime import UTC
 
 import dagster as dg
 
-from agentops_pipelines.defs import report
+from agentops_pipelines.defs import alerts, report
 from agentops_pipelines.settings import Config, SettingsError
 from agentops_pipelines.weeks import last_complete_week
 
@@ -19,7 +19,7 @@ WINDOW_TAG = "agentops/window"
 
 weekly_report = dg.define_asset_job(
     JOB,
-    selection=dg.AssetSelection.all(),
+    selection=dg.AssetSelection.all() - dg.AssetSelection.assets(alerts.ALERTS),
     description="Load what is new from every source, make and publish all tables, write the report.",
 )
 

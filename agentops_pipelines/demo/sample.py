@@ -111,6 +111,7 @@ def _config() -> Config:
                 "claude": ["foundry-claude-haiku-4-5", "foundry-claude-sonnet-4-6", "foundry-claude-opus-4-8"],
             },
             "lanes": {"assistant": "main"},
+            "alerts": {"enabled": False},  # the sample never changes
             "quiet_hours": {"costaff": {"from": "22:00", "to": "07:00"}},
             "poll_intervals": {"poll-tasks": 120, "fiducian": 60},
             "target_tiers": {"heartbeat poll": "triage", "task pickup": "triage", "routine work": "standard"},

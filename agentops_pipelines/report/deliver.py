@@ -1,13 +1,13 @@
-"""Posts the weekly report to Discord: one message a week, whatever dies in between.
+"""Posts the weekly report to Discord: one message a week, whatever dies in between. Short messages go the same way.
 
-Belongs here: the delivery ledger (`deliveries.sqlite`), the two requests of a delivery, and the decision when to try
-again. Does not belong here: what the message says (render.py) or when it is due (defs/).
+Belongs here: the delivery ledger (`deliveries.sqlite`), the requests of a delivery, and the decision when to try
+again. Does not belong here: what a message says (render.py) or when it is due (defs/, alerts.py).
 
-A delivery is a short headline (POST, whose reply names the message) and then the details (PATCH of that message). The
-ledger is written durably before and after each step: planned -> posting -> posted -> complete. A POST is tried again
-only when it provably was not accepted: no connection was made, or Discord said 429 or another 4xx. Whatever else
-happens to it, a death included, leaves it `uncertain`: it is never repeated until an operator says so (`resend`). A
-PATCH may be repeated at will. An OS lock lets one process deliver at a time.
+A short message (Postbox) is one POST. The delivery of a report is a headline (POST, whose reply names the message) and
+then the details (PATCH of that message). The ledger is written durably before and after each step: planned -> posting
+-> posted -> complete. A POST is tried again only when it provably was not accepted: no connection was made, or Discord
+said 429 or another 4xx. Whatever else happens to it, a death included, leaves it `uncertain`: it is never repeated
+until an operator says so (`resend`). A PATCH may be repeated at will. An OS lock lets one process deliver at a time.
 
 The webhook URL is a secret: it is in no log, no exception and not in the ledger.
 """
@@ -59,6 +59,7 @@ _WEBHOOK = re.compile(
     r"/api(?:/v\d+)?/webhooks/(?P<id>\d+)/(?P<token>[A-Za-z0-9_-]+)/?(?:\?thread_id=(?P<thread>\d+))?"
 )
 _MESSAGE_DELETED = 10008
+_NO_URL = "no Discord webhook URL: write it like https://discord.com/api/webhooks/<id>/<token>"
 
 
 class NotPostable(Exception):
@@ -86,7 +87,7 @@ class Delivery:
 
 @dataclass(frozen=True, kw_only=True)
 class LedgerEntry:
-    """One row of the ledger. `totals` are the figures that were posted; `updated_at` is naive UTC."""
+    """One row of the ledger. `totals`: the posted figures, or a short message's text; `updated_at` is naive UTC."""
 
     key: str
     state: LedgerState
@@ -141,6 +142,64 @@ def deliveries(deliveries_path: Path) -> list[LedgerEntry]:
         return ledger.entries()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Postbox:
+    """The right to deliver short messages: the lock is held and the ledger is open."""
+
+    ledger: "_Ledger"
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The file of the ledger, for what must be remembered of messages beside it."""
+        return self.ledger.connection
+
+    def entry(self, key: str) -> LedgerEntry | None:
+        """What the ledger knows of a message. One whose process died while it was posting is uncertain."""
+        entry = self.ledger.entry(key)
+        if entry is not None and entry.state == "posting":
+            return self.ledger.record(entry, "uncertain", problem="a process ended while it was posting")
+        return entry
+
+    def post(self, key: str, content: str, *, webhook_url: str) -> Delivery:
+        """Post one message unless that was done, or may have been. Its text is kept for `post_again`."""
+        entry = self.entry(key) or LedgerEntry(key=key, state="planned")
+        if entry.state in ("posted", "complete"):
+            return _delivery(self.ledger.record(entry, "complete"), state="already_sent", problem=None)
+        if entry.state != "uncertain":
+            entry = self.ledger.record(entry, "planned", totals={"content": content})
+            webhook = _Webhook.parsed(webhook_url)
+            if webhook is None:
+                entry = self.ledger.record(entry, "failed", problem=_NO_URL)
+            else:
+                entry = _post(content, entry, self.ledger, webhook)
+        if entry.state == "posted":  # there are no details to add
+            entry = self.ledger.record(entry, "complete")
+        states: dict[LedgerState, Literal["sent", "uncertain"]] = {"complete": "sent", "uncertain": "uncertain"}
+        return _delivery(entry, state=states.get(entry.state, "failed"), problem=entry.problem)
+
+
+@contextmanager
+def postbox(deliveries_path: Path) -> Iterator[Postbox | None]:
+    """The postbox of a ledger; None while another process keeps delivering."""
+    with _delivery_lock(deliveries_path) as is_ours:
+        if not is_ours:
+            yield None
+            return
+        with _Ledger.opened(deliveries_path) as ledger, _secret_stays_out_of_logs():
+            yield Postbox(ledger=ledger)
+
+
+def post_again(key: str, *, webhook_url: str, deliveries_path: Path) -> Delivery:
+    """Post the text of a message that `resend` has released."""
+    with postbox(deliveries_path) as box:
+        if box is None:
+            return Delivery(key=key, state="failed", message_id=None, problem="another process is delivering")
+        entry = box.entry(key)
+        if entry is None or "content" not in entry.totals:
+            return Delivery(key=key, state="failed", message_id=None, problem="its text is not known")
+        return box.post(key, str(entry.totals["content"]), webhook_url=webhook_url)
+
+
 def _deliver(report: Report, key: str, ledger: "_Ledger", webhook_url: str) -> Delivery:
     entry = ledger.entry(key) or LedgerEntry(key=key, state="planned")
     if entry.state == "complete":
@@ -152,11 +211,11 @@ def _deliver(report: Report, key: str, ledger: "_Ledger", webhook_url: str) -> D
         return _delivery(entry, state="uncertain", problem=entry.problem)
     webhook = _Webhook.parsed(webhook_url)
     if webhook is None:
-        problem = "no Discord webhook URL: write it like https://discord.com/api/webhooks/<id>/<token>"
-        entry = ledger.record(entry, "posted" if entry.state == "posted" else "failed", problem=problem)
+        entry = ledger.record(entry, "posted" if entry.state == "posted" else "failed", problem=_NO_URL)
     else:
         if entry.state != "posted":
-            entry = _post(report, ledger.record(entry, "planned", totals=_totals(report)), ledger, webhook)
+            planned = ledger.record(entry, "planned", totals=_totals(report))
+            entry = _post(discord_content(report), planned, ledger, webhook)
         if entry.state == "posted":
             entry = _complete(report, entry, ledger, webhook)
     if entry.state == "uncertain":
@@ -171,9 +230,8 @@ def _delivery(
     return Delivery(key=entry.key, state=state, message_id=entry.message_id, problem=problem)
 
 
-def _post(report: Report, entry: LedgerEntry, ledger: "_Ledger", webhook: "_Webhook") -> LedgerEntry:
-    """Send the headline. Repeats only what provably did not arrive."""
-    content = discord_content(report)
+def _post(content: str, entry: LedgerEntry, ledger: "_Ledger", webhook: "_Webhook") -> LedgerEntry:
+    """Send a message. Repeats only what provably did not arrive."""
     for pause in (*RETRY_SECONDS, None):
         ledger.record(entry, "posting")
         outcome = _post_headline(webhook, content)

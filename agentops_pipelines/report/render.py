@@ -22,9 +22,10 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.text import Text
 
 from agentops_pipelines.report import tables, words
+from agentops_pipelines.report.alert_words import Alert, alert_words
 from agentops_pipelines.report.analyse import Report
 from agentops_pipelines.report.chart import chart_svg
-from agentops_pipelines.report.text import fit, isolate, units
+from agentops_pipelines.report.text import clean_name, fit, isolate, units
 
 CONTENT_LIMIT = 2000
 DESCRIPTION_LIMIT = 4096
@@ -42,6 +43,8 @@ _SIDE_BY_SIDE = 96
 _TERMINAL_NEEDS, _TERMINAL_NOTES = 4, 4
 _FIELD_NEEDS, _FIELD_SENTENCES = 5, 8
 """Sentences in one field of the message, as far as they fit it: what needs a person first."""
+_ALERT_NAME = 120
+"""Characters of a name, or of a reason, in an alert."""
 _GREEN, _AMBER, _RED = 0x3BA55D, 0xE69F00, 0xD83C3E
 
 
@@ -122,6 +125,30 @@ def discord_embed(report: Report) -> dict[str, Any]:
         ],
         "footer": {"text": _cut(_discord().footer(report=report, words=words), 500)},
     }
+
+
+def discord_alerts(title: str, lines: Sequence[str]) -> str:
+    """A message of alerts: our own title, then sentences that are made for Discord already (`alert_sentence`)."""
+    room = CONTENT_LIMIT - units(title) - 100
+    kept: list[str] = []
+    for line in lines:
+        room -= units(line) + 1
+        if room < 0:
+            break
+        kept.append(line)
+    more = len(lines) - len(kept)
+    if more:
+        kept.append(f"and {more} more: `agentops sql 'FROM mart.alerts'`")
+    return "\n".join([f"**{_plain(title)}**", *kept])
+
+
+def alert_sentence(alert: Alert) -> str:
+    """One alert for Discord, its names as code and shortened."""
+    return alert_words(
+        alert,
+        name=lambda name: _code(fit(clean_name(name), _ALERT_NAME)),
+        plain=lambda text: _plain(clean_name(text)),
+    )
 
 
 def _fields(report: Report) -> Iterable[tuple[str, str]]:
