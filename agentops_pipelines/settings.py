@@ -192,6 +192,18 @@ class Jira(_Strict):
         return projects
 
 
+class Tickets(_Strict):
+    """How estimates of tickets are compared with what their calls used."""
+
+    tokens_per_point: PositiveFloat = 1000.0
+    count_cache_reads: bool = True
+    """Whether tokens read from the prompt cache count as used."""
+    min_tickets: int = Field(default=5, gt=0)
+    """Below this many usable tickets a method has no factor of its own."""
+    review_statuses: list[str] = Field(default_factory=lambda: ["In Review", "Code Review", "Review"])
+    blocked_statuses: list[str] = Field(default_factory=lambda: ["Blocked", "On Hold", "Waiting"])
+
+
 DEFAULT_CATEGORIES: tuple[CategoryRule, ...] = (
     CategoryRule(session_type="heartbeat", category="heartbeat poll"),
     CategoryRule(session_type="system_event", category="wake/dispatch check"),
@@ -243,6 +255,7 @@ class Config(_Strict):
     agent_thresholds: AgentThresholds = Field(default_factory=AgentThresholds)
 
     jira: Jira = Field(default_factory=Jira)
+    tickets: Tickets = Field(default_factory=Tickets)
 
     @field_validator("timezone")
     @classmethod
