@@ -35,6 +35,7 @@ CONF_TABLES: dict[str, str] = {
     "target_tiers": "The tier each category is priced at when savings of the target mapping are computed.",
     "list_prices": "Public list prices of the models met, in USD per token, by validity and prompt size.",
     "tickets": "How estimates of tickets are compared with what they used; one row.",
+    "token_budgets": "Tokens that an agent may use in an ISO week.",
     "ticket_statuses": "Names of statuses in progress that mean waiting: in review or blocked.",
     **AGENT_CONF_TABLES,
 }
@@ -141,8 +142,18 @@ def _ticket_tables(config: Config) -> dict[str, pl.DataFrame]:
     waiting |= {name.lower(): "in review" for name in tickets.review_statuses}
     return {
         "tickets": pl.DataFrame(
-            [(tickets.tokens_per_point, tickets.count_cache_reads, tickets.min_tickets)],
-            schema={"tokens_per_point": pl.Float64, "counts_cache_reads": pl.Boolean, "min_tickets": pl.Int64},
+            [(tickets.tokens_per_point, tickets.count_cache_reads, tickets.min_tickets, tickets.stale_days)],
+            schema={
+                "tokens_per_point": pl.Float64,
+                "counts_cache_reads": pl.Boolean,
+                "min_tickets": pl.Int64,
+                "stale_days": pl.Int64,
+            },
+            orient="row",
+        ),
+        "token_budgets": pl.DataFrame(
+            sorted(tickets.weekly_token_budgets.items()),
+            schema={"agent_id": pl.String, "tokens": pl.Int64},
             orient="row",
         ),
         "ticket_statuses": _pairs(waiting.items(), "status", "kind"),

@@ -200,6 +200,10 @@ class Tickets(_Strict):
     """Whether tokens read from the prompt cache count as used."""
     min_tickets: int = Field(default=5, gt=0)
     """Below this many usable tickets a method has no factor of its own."""
+    stale_days: int = Field(default=3, gt=0)
+    """A ticket in progress without a change or call for so long is stale."""
+    weekly_token_budgets: dict[str, Annotated[int, Field(gt=0)]] = Field(default_factory=dict)
+    """Agent id -> tokens that it may use in an ISO week."""
     review_statuses: list[str] = Field(default_factory=lambda: ["In Review", "Code Review", "Review"])
     blocked_statuses: list[str] = Field(default_factory=lambda: ["Blocked", "On Hold", "Waiting"])
 

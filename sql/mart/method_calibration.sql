@@ -82,10 +82,10 @@ centre AS (
 left_out AS (
   SELECT
     p.issue_id, p.log_ratio, w.weight, w.mean,
-    (w.n * w.mean - p.log_ratio) / nullif(w.n - 1, 0) AS other_mean,
-    CASE WHEN s.tau2 > 0 THEN CASE WHEN w.n > 1 THEN 1 / nullif(s.tau2 + s.sigma2 / nullif(w.n - 1, 0), 0) ELSE 0E0 END
+    CASE WHEN w.n > 1 THEN (w.n * w.mean - p.log_ratio) / nullif(greatest(w.n - 1, 1E0), 0) END AS other_mean,
+    CASE WHEN s.tau2 > 0 THEN CASE WHEN w.n > 1 THEN 1 / nullif(s.tau2 + s.sigma2 / nullif(greatest(w.n - 1, 1E0), 0), 0) ELSE 0E0 END
       ELSE w.n - 1 END AS other_weight,
-    CASE WHEN s.tau2 > 0 AND w.n > 1 THEN s.tau2 / nullif(s.tau2 + s.sigma2 / nullif(w.n - 1, 0), 0) ELSE 0E0 END AS other_own
+    CASE WHEN s.tau2 > 0 AND w.n > 1 THEN s.tau2 / nullif(s.tau2 + s.sigma2 / nullif(greatest(w.n - 1, 1E0), 0), 0) ELSE 0E0 END AS other_own
   FROM pairs p
   JOIN weighted w ON w.method = p.method
   CROSS JOIN spread s
