@@ -31,8 +31,8 @@
 SELECT
   u.issue_id, u.ticket_key, t.status_kind, u.method, u.agent_id, u.agents, t.points, t.points_at_start, u.estimated_tokens,
   u.actual_tokens, u.tokens_with_cache_reads, u.tokens_without_cache_reads,
-  CASE WHEN u.estimated_tokens > 0
-    THEN CAST(u.actual_tokens AS DOUBLE) / nullif(greatest(coalesce(u.estimated_tokens, 1E0), 0.000001E0), 0) END AS ratio,
+  -- A product, as Sail divides before it looks at the condition.
+  CASE WHEN u.estimated_tokens > 0 THEN CAST(u.actual_tokens AS DOUBLE) * power(u.estimated_tokens, -1E0) END AS ratio,
   CASE
     WHEN u.estimated_tokens IS NULL OR u.estimated_tokens <= 0 THEN 'no estimate'
     WHEN CAST(u.actual_tokens AS DOUBLE) > u.estimated_tokens THEN 'over'
