@@ -35,6 +35,9 @@ CONF_TABLES: dict[str, str] = {
     "model_map": "Which tier a category should use and which model a ticket method should use.",
     "target_tiers": "The tier each category is priced at when savings of the target mapping are computed.",
     "list_prices": "Public list prices of the models met, in USD per token, by validity and prompt size.",
+    "tickets": "How estimates of tickets are compared with what they used; one row.",
+    "token_budgets": "Tokens that an agent may use in an ISO week.",
+    "ticket_statuses": "Names of statuses in progress that mean waiting: in review or blocked.",
     **AGENT_CONF_TABLES,
     **ALERT_CONF_TABLES,
 }
@@ -90,6 +93,7 @@ def write_conf_tables(writer: Writer, settings: Settings, *, as_of: datetime) ->
             ),
             "list_prices": prices,
             **_gateway_tables(config),
+            **_ticket_tables(config),
             **agent_tables(writer, config, tiers=config.tiers, first=first, as_of=as_of),
             **alert_tables(writer, config),
         },
@@ -132,6 +136,31 @@ def _gateway_tables(config: Config) -> dict[str, pl.DataFrame]:
             expected, schema=dict.fromkeys(("kind", "name", "expected"), pl.String), orient="row"
         ),
         "target_tiers": _pairs(config.targets.items(), "category", "tier"),
+    }
+
+
+def _ticket_tables(config: Config) -> dict[str, pl.DataFrame]:
+    """What a story point stands for, and which statuses are none of work."""
+    tickets = config.tickets
+    waiting = {name.lower(): "blocked" for name in tickets.blocked_statuses}
+    waiting |= {name.lower(): "in review" for name in tickets.review_statuses}
+    return {
+        "tickets": pl.DataFrame(
+            [(tickets.tokens_per_point, tickets.count_cache_reads, tickets.min_tickets, tickets.stale_days)],
+            schema={
+                "tokens_per_point": pl.Float64,
+                "counts_cache_reads": pl.Boolean,
+                "min_tickets": pl.Int64,
+                "stale_days": pl.Int64,
+            },
+            orient="row",
+        ),
+        "token_budgets": pl.DataFrame(
+            sorted(tickets.weekly_token_budgets.items()),
+            schema={"agent_id": pl.String, "tokens": pl.Int64},
+            orient="row",
+        ),
+        "ticket_statuses": _pairs(waiting.items(), "status", "kind"),
     }
 
 

@@ -6,6 +6,7 @@ Belongs here: nothing else. A step in a process of its own costs two CPU seconds
 import dagster as dg
 
 from agentops_pipelines.defs.alerts import alerts, alerts_asset, hourly_alerts, run_failed
+from agentops_pipelines.defs.jira import jira
 from agentops_pipelines.defs.litellm import litellm
 from agentops_pipelines.defs.openclaw import openclaw
 from agentops_pipelines.defs.report import report_asset
@@ -24,6 +25,7 @@ def defs() -> dg.Definitions:
         assets=[
             openclaw,
             litellm,
+            jira,
             tables_asset(tables),
             report_asset(table_key(table.name) for table in tables.values() if table.schema == "mart"),
             alerts_asset(),

@@ -2,8 +2,8 @@
 
 Belongs here: one short check per thing that can be wrong. Does not belong here: printing (cli.py).
 
-LiteLLM is asked for its keys and, by HTTP, for one second of spend logs; a Discord webhook for its name. A key, a
-webhook URL or a password never enters a finding.
+LiteLLM is asked for its keys and, by HTTP, for one second of spend logs; Jira for its fields and one ticket; a Discord
+webhook for its name. A key, a token, a webhook URL or a password never enters a finding.
 """
 
 import fcntl
@@ -22,6 +22,8 @@ import httpx
 
 from agentops_pipelines.settings import Settings, SettingsError, StateDir, load_settings
 from agentops_pipelines.sources.batches import Ledger, SourceError
+from agentops_pipelines.sources.jira.client import JiraClient
+from agentops_pipelines.sources.jira.reader import check_jira, no_projects
 from agentops_pipelines.sources.litellm.client import ProxyClient, Refused
 from agentops_pipelines.sources.openclaw.files import DATABASE, SETTING, check_state_dir
 from agentops_pipelines.sources.privacy import shown_url
@@ -152,6 +154,8 @@ def _sources(settings: Settings) -> Iterator[Finding]:
         yield _from_source("LiteLLM database", lambda: _litellm_database(settings))
     if settings.litellm_base_url:
         yield _from_source("LiteLLM", lambda: _litellm(settings))
+    if settings.jira_base_url:
+        yield _from_source("Jira", lambda: _jira(settings))
     if not settings.has_litellm:
         yield Finding(
             status="warn",
@@ -240,6 +244,28 @@ def _litellm_database(settings: Settings) -> str:
     )
     keys = sum(batch.tables[LITELLM_KEYS].height for batch in batches if LITELLM_KEYS in batch.tables)
     return f"it can be read ({keys} keys)"
+
+
+def _jira(settings: Settings) -> str:
+    config, token = settings.config.jira, settings.jira_api_token
+    if not config.projects:
+        raise no_projects()
+    with httpx.Client(timeout=_TIMEOUT) as http:
+        client = JiraClient(
+            http,
+            base_url=settings.jira_base_url,
+            email=settings.jira_email,
+            token="" if token is None else token.get_secret_value(),
+            sleep=lambda seconds: None,
+        )
+        fields = check_jira(client, config)
+    missing = [name for name, field in (("points", fields.points), ("method", fields.method)) if not field]
+    return (
+        f"{shown_url(settings.jira_base_url)} ({'Cloud' if client.is_cloud else 'Data Center'}): the account may read "
+        f"{', '.join(config.projects)}; points in {fields.points or 'no field'}, "
+        f"method in {fields.method or 'no field'}"
+        + (f". Name the fields under [jira] in agentops.toml: {', '.join(missing)}" if missing else "")
+    )
 
 
 def _published(settings: Settings) -> Finding:

@@ -4,11 +4,13 @@ Belongs here: every setting, its default, its validation and the error a person 
 opens a source; `agentops doctor` does that.
 
 Environment: AGENTOPS_HOME, AGENTOPS_CONFIG, AGENTOPS_OPENCLAW_STATE_DIRS, AGENTOPS_LITELLM_BASE_URL,
-AGENTOPS_LITELLM_API_KEY, AGENTOPS_LITELLM_DATABASE_URL, AGENTOPS_SINCE, AGENTOPS_DISCORD_WEBHOOK_URL. A secret may
-be given as `<NAME>_FILE`, the path of a file that holds it.
+AGENTOPS_LITELLM_API_KEY, AGENTOPS_LITELLM_DATABASE_URL, AGENTOPS_SINCE, AGENTOPS_JIRA_BASE_URL, AGENTOPS_JIRA_EMAIL,
+AGENTOPS_JIRA_API_TOKEN, AGENTOPS_DISCORD_WEBHOOK_URL. A secret may be given as `<NAME>_FILE`, the path of a file that
+holds it.
 """
 
 import os
+import re
 import tomllib
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -34,7 +36,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
-SECRETS = ("litellm_api_key", "litellm_database_url", "discord_webhook_url")
+SECRETS = ("litellm_api_key", "litellm_database_url", "jira_api_token", "discord_webhook_url")
 
 
 class SettingsError(Exception):
@@ -206,6 +208,47 @@ class Alerts(_Strict):
     """How long an alert must be gone before it is over: what comes and goes is told once."""
 
 
+_PROJECT_KEY = re.compile(r"[A-Z][A-Z0-9_]{1,29}")
+
+
+class Jira(_Strict):
+    """What of a Jira is read, and which agent an account there stands for."""
+
+    projects: list[str] = Field(default_factory=list)
+    """Keys of the projects whose tickets are read."""
+    points_fields: list[str] = Field(default_factory=list, max_length=2)
+    """Ids of the fields with story points, where their names do not tell: company-managed, then team-managed."""
+    method_field: str = ""
+    """Id of the field with the method, where it is not called Method."""
+    agents: dict[str, str] = Field(default_factory=dict)
+    """Account id, or name as Jira displays it -> agent id."""
+
+    @field_validator("projects")
+    @classmethod
+    def _plain_keys(cls, projects: list[str]) -> list[str]:
+        # they are written into a query
+        for project in projects:
+            if not _PROJECT_KEY.fullmatch(project):
+                raise ValueError(f"{project!r} is no project key; write it like OPS")
+        return projects
+
+
+class Tickets(_Strict):
+    """How estimates of tickets are compared with what their calls used."""
+
+    tokens_per_point: PositiveFloat = 1000.0
+    count_cache_reads: bool = True
+    """Whether tokens read from the prompt cache count as used."""
+    min_tickets: int = Field(default=5, gt=0)
+    """Below this many usable tickets a method has no factor of its own."""
+    stale_days: int = Field(default=3, gt=0)
+    """A ticket in progress without a change or call for so long is stale."""
+    weekly_token_budgets: dict[str, Annotated[int, Field(gt=0)]] = Field(default_factory=dict)
+    """Agent id -> tokens that it may use in an ISO week."""
+    review_statuses: list[str] = Field(default_factory=lambda: ["In Review", "Code Review", "Review"])
+    blocked_statuses: list[str] = Field(default_factory=lambda: ["Blocked", "On Hold", "Waiting"])
+
+
 DEFAULT_CATEGORIES: tuple[CategoryRule, ...] = (
     CategoryRule(session_type="heartbeat", category="heartbeat poll"),
     CategoryRule(session_type="system_event", category="wake/dispatch check"),
@@ -257,6 +300,8 @@ class Config(_Strict):
     agent_thresholds: AgentThresholds = Field(default_factory=AgentThresholds)
     budgets: dict[str, Budget] = Field(default_factory=dict)
     alerts: Alerts = Field(default_factory=Alerts)
+    jira: Jira = Field(default_factory=Jira)
+    tickets: Tickets = Field(default_factory=Tickets)
 
     @field_validator("timezone")
     @classmethod
@@ -319,6 +364,9 @@ class _Environment(BaseSettings):
     litellm_api_key: SecretStr | None = None
     litellm_database_url: SecretStr | None = None
     since: date | None = None
+    jira_base_url: str = ""
+    jira_email: str = ""
+    jira_api_token: SecretStr | None = None
     discord_webhook_url: SecretStr | None = None
 
     @classmethod
@@ -346,6 +394,10 @@ class Settings:
     litellm_api_key: SecretStr | None
     litellm_database_url: SecretStr | None
     since: date | None
+    jira_base_url: str
+    jira_email: str
+    """Set for Jira Cloud; a Data Center's token stands alone."""
+    jira_api_token: SecretStr | None
     discord_webhook_url: SecretStr | None
     demo: bool
     as_of: datetime | None
@@ -397,6 +449,9 @@ def load_settings(environ: Mapping[str, str] | None = None, *, demo: bool | None
         litellm_api_key=parsed.litellm_api_key,
         litellm_database_url=parsed.litellm_database_url,
         since=parsed.since,
+        jira_base_url=parsed.jira_base_url.rstrip("/"),
+        jira_email=parsed.jira_email,
+        jira_api_token=parsed.jira_api_token,
         discord_webhook_url=parsed.discord_webhook_url,
         demo=False,
         as_of=None,

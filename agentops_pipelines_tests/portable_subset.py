@@ -35,7 +35,7 @@ def _words(text: str) -> frozenset[str]:
 FUNCTIONS = _words(
     """
     abs avg bool_and bool_or cast ceil coalesce contains count cume_dist date_trunc day dayofyear dense_rank
-    exp extract first_value floor greatest hour instr lag last_day last_value lead least left length lower lpad ltrim
+    exp extract first_value floor greatest hour instr lag last_day last_value lead least left length ln lower lpad ltrim
     make_date max max_by md5 median min min_by minute mod month nth_value ntile nullif percent_rank percentile_cont
     position power quarter rank replace right round row_number rtrim second split_part sqrt stddev_samp substr substring
     sum trim try_cast year

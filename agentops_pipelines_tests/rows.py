@@ -7,6 +7,11 @@ import polars as pl
 
 from agentops_pipelines.sources.batches import Batch
 from agentops_pipelines.sources.schemas import (
+    JIRA_CHANGES,
+    JIRA_ISSUES,
+    JIRA_KEYS,
+    JIRA_LISTED,
+    JIRA_STATUSES,
     LITELLM_DAILY,
     LITELLM_DEPLOYMENTS,
     LITELLM_KEYS,
@@ -55,6 +60,15 @@ REQUEST: Row = {
 }
 
 
+STATUSES: tuple[Row, ...] = (
+    {"status_id": "todo", "name": "To Do", "category": "new"},
+    {"status_id": "doing", "name": "In Progress", "category": "indeterminate"},
+    {"status_id": "review", "name": "In Review", "category": "indeterminate"},
+    {"status_id": "blocked", "name": "Blocked", "category": "indeterminate"},
+    {"status_id": "done", "name": "Done", "category": "done"},
+)
+
+
 def frame(table: RawTable, rows: Sequence[Row]) -> pl.DataFrame:
     """Rows given by column name as a frame of the table; an unknown column is a mistake in the test."""
     names = {column.name for column in table.columns}
@@ -83,6 +97,26 @@ def line(line_id: str, at: datetime, base: Row = ASSISTANT, **changes: object) -
 def request(request_id: str, at: datetime, **changes: object) -> Row:
     """One spend log row that started and ended at `at`."""
     return {"request_id": request_id, "started_at": at, "ended_at": at, **REQUEST, **changes}
+
+
+def jira_batch(
+    *,
+    issues: Sequence[Row] = (),
+    changes: Sequence[Row] = (),
+    old_keys: Sequence[Row] = (),
+    listed: Sequence[Row] = (),
+) -> Batch:
+    """Tickets and their history; each ticket has its present key, old ones come on top."""
+    keys = [{"issue_key": issue["issue_key"], "issue_id": issue["issue_id"]} for issue in issues]
+    return Batch(
+        tables={
+            JIRA_STATUSES: frame(JIRA_STATUSES, STATUSES),
+            JIRA_ISSUES: frame(JIRA_ISSUES, issues),
+            JIRA_CHANGES: frame(JIRA_CHANGES, changes),
+            JIRA_KEYS: frame(JIRA_KEYS, [*keys, *old_keys]),
+            JIRA_LISTED: frame(JIRA_LISTED, listed),
+        }
+    )
 
 
 def batch(

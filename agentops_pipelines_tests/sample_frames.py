@@ -11,6 +11,11 @@ import polars as pl
 
 from agentops_pipelines.sources.batches import Batch
 from agentops_pipelines.sources.schemas import (
+    JIRA_CHANGES,
+    JIRA_ISSUES,
+    JIRA_KEYS,
+    JIRA_LISTED,
+    JIRA_STATUSES,
     LITELLM_DAILY,
     LITELLM_DEPLOYMENTS,
     LITELLM_KEYS,
@@ -104,6 +109,11 @@ lane = "ada"
 basis = "list"
 [alerts]
 pool_minutes = 1
+[tickets]
+min_tickets = 2
+count_cache_reads = false
+[tickets.weekly_token_budgets]
+ada = 100000
 [price_aliases]
 heavy = [{ priced_as = "openai/gpt-5.4" }, { priced_as = "anthropic/claude-opus-4-7", since = 2026-11-16 }]
 """
@@ -171,6 +181,14 @@ RUNS = (
     ("memory", "webchat"),
     ("overflow", None),
     (None, None),
+)
+
+TICKET_STATUSES = (
+    ("To Do", "new"),
+    ("In Progress", "indeterminate"),
+    ("In Review", "indeterminate"),
+    ("Blocked", "indeterminate"),
+    ("Done", "done"),
 )
 
 ERRORS = ("timeout", "budget", "rate_limit", "other", None)
@@ -718,6 +736,81 @@ class _World:
                     OPENCLAW_MODEL_ALIASES, host=host, provider=provider, model=asked, observed_at=FIRST_DAY, **prices
                 )
 
+    def tickets(self) -> None:
+        """Tickets in every state: done ones with requests of their own, open ones that texts speak of, a gone one."""
+        for number, (name, category) in enumerate(TICKET_STATUSES, start=1):
+            self.add(JIRA_STATUSES, status_id=str(number), name=name, category=category)
+        methods = cycle(("tdd-loop", "tdd-loop", "plan-execute", None))
+        for number in (7, 9, 11, 12, *range(101, 113)):
+            is_done = number > 100
+            started = FIRST_DAY + timedelta(days=1, hours=number % 24)
+            issue: Row = {"issue_id": f"1{number:04d}"}
+            self.add(JIRA_KEYS, **issue, issue_key=f"OPS-{number}")
+            if number != 112:
+                self.add(JIRA_LISTED, **issue, listed_at=FIRST_DAY + timedelta(days=2))
+            self.add(
+                JIRA_ISSUES,
+                **issue,
+                issue_key=f"OPS-{number}",
+                project_key="OPS",
+                issue_number=number,
+                issue_type="Task",
+                status_id="5" if is_done else str(number % 5),
+                priority_rank=number % 3 or None,
+                is_team_managed=None if number % 3 else number % 2 == 0,
+                story_points=None if number == 104 else float(number % 7),
+                story_point_estimate=2.0 if number % 3 == 0 else None,
+                method=next(methods),
+                agent_id="ada" if number % 2 else None,
+                open_blockers=number % 2,
+                created_at=FIRST_DAY + timedelta(days=0 if number != 12 else 9),
+                updated_at=started,
+                read_at=FIRST_DAY,
+            )
+            for place, (source, target) in enumerate((("1", "2"), ("2", "3"), ("3", "5"))[: 3 if is_done else 1]):
+                self.add(
+                    JIRA_CHANGES,
+                    **issue,
+                    change_id=str(number * 10 + place),
+                    field="status",
+                    changed_at=started + timedelta(days=2 * place),
+                    from_status_id=source,
+                    to_status_id=target,
+                )
+            if number % 4 == 0:
+                for place, points in enumerate((1.0, 2.0, 3.0)):
+                    self.add(
+                        JIRA_CHANGES,
+                        **issue,
+                        change_id=f"{number}-{place}",
+                        field="story_points" if number % 8 else "story_point_estimate",
+                        changed_at=started + timedelta(hours=place - 1),
+                        from_points=points,
+                        to_points=points + 1,
+                    )
+            for call in range(number % 3 + 1 if is_done else 0):
+                self.add(
+                    LITELLM_SPEND_LOGS,
+                    request_id=f"ticket-{number}-{call}",
+                    call_type="acompletion",
+                    started_at=started + timedelta(hours=call),
+                    ended_at=started + timedelta(hours=call, seconds=3),
+                    status="success",
+                    key_hash="hash-worker",
+                    key_alias="worker-key",
+                    model="azure/gpt-5.4",
+                    provider="azure",
+                    model_group="standard",
+                    prompt_tokens=900 * (number % 5 + 1),
+                    cache_read_tokens=100 * call,
+                    cache_write_tokens=0,
+                    output_tokens=50,
+                    total_tokens=900 * (number % 5 + 1) + 50,
+                    spend_usd=0.0125,
+                    trace_id=f"ticket-trace-{number}",
+                    ticket_key=None if call == 1 else f"OPS-{number}",
+                )
+
     def bare(self) -> None:
         """One row a table of which only the key is known: whatever else may be NULL is."""
         for table in RAW_TABLES:
@@ -748,6 +841,7 @@ def frames() -> dict[RawTable, pl.DataFrame]:
     world.dimensions()
     world.counters()
     world.jobs()
+    world.tickets()
     world.bare()
     return {table: _frame(table, rows) for table, rows in world.rows.items()}
 

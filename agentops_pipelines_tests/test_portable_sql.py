@@ -303,6 +303,7 @@ PROOFS = {
     "least": "least(i, j)",
     "left": "left(k, 6)",
     "length": "length(k)",
+    "ln": "ln(power(f, 2) + 1.5)",
     "lower": "lower(k)",
     "lpad": "lpad(k, 4, '0')",
     "ltrim": "ltrim('  a ')",

@@ -110,7 +110,7 @@ REFUSED_FUNCTIONS = [
     *("string_agg", "list", "array_agg", "group_concat", "unnest", "struct_pack", "list_transform", "map_keys"),
     *("json_extract", "json_extract_string", "to_json", "regexp_matches", "regexp_replace", "concat", "concat_ws"),
     *("strpos", "starts_with", "startswith", "nvl", "ifnull", "if", "initcap", "any_value", "first", "last", "arg_max"),
-    *("quantile_cont", "mode", "log", "ln", "read_csv", "generate_series", "range", "some_new_function"),
+    *("quantile_cont", "mode", "log", "read_csv", "generate_series", "range", "some_new_function"),
 ]
 
 

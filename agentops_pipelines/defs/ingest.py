@@ -29,6 +29,7 @@ SOURCE_LOADED = "source_loaded"
 NOT_CONFIGURED = {
     "openclaw": "AGENTOPS_OPENCLAW_STATE_DIRS is not set and there is no ~/.openclaw",
     "litellm": "neither AGENTOPS_LITELLM_DATABASE_URL nor AGENTOPS_LITELLM_BASE_URL is set",
+    "jira": "AGENTOPS_JIRA_BASE_URL is not set",
 }
 
 

@@ -37,6 +37,8 @@ from agentops_pipelines.report.text import clean_name
 from agentops_pipelines.settings import Thresholds
 
 KNOWN_SOURCES = {"openclaw": "OpenClaw", "litellm": "LiteLLM"}
+"""Sources that are missed when they are not there."""
+_OTHER_SOURCES = {"jira": "Jira"}
 
 NOTEWORTHY = Thresholds()
 """From here on a gap in the data needs attention; below it the coverage figures are enough."""
@@ -592,7 +594,7 @@ def _data_until(sources: Iterable[Source]) -> datetime | None:
 
 
 def _source_name(source: str) -> str:
-    return KNOWN_SOURCES.get(source, clean_name(source))
+    return (KNOWN_SOURCES | _OTHER_SOURCES).get(source, clean_name(source))
 
 
 def _share(part: int | Decimal, whole: int | Decimal | None) -> float | None:

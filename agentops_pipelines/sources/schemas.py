@@ -6,7 +6,7 @@ yield and the data dictionary are all made from these declarations.
 Does not belong here: how a source is read (its own module) or what a column means for the business (sql/core).
 
 All timestamps are naive UTC. Tokens are counts. Money is USD: sources hand over doubles, the warehouse stores
-DECIMAL(18,12). No column may hold a prompt, an answer, a tool argument, an error text or a secret.
+DECIMAL(18,12). No column may hold a prompt, an answer, a tool argument, an error text, a ticket's text or a secret.
 """
 
 from collections.abc import Sequence
@@ -21,6 +21,7 @@ FLAG = "BOOLEAN"
 TIME = "TIMESTAMP"
 USD = "DECIMAL(18,12)"
 UNIT_PRICE = "DECIMAL(18,14)"
+NUMBER = "DOUBLE"
 
 _FRAME_TYPES: dict[str, pl.DataType] = {
     TEXT: pl.String(),
@@ -29,6 +30,7 @@ _FRAME_TYPES: dict[str, pl.DataType] = {
     TIME: pl.Datetime("us"),
     USD: pl.Float64(),
     UNIT_PRICE: pl.Float64(),
+    NUMBER: pl.Float64(),
 }
 
 MAX_USD = 99_999.0
@@ -93,7 +95,15 @@ def _columns(text: str) -> tuple[Column, ...]:
     return tuple(columns)
 
 
-_TYPE_WORDS = {"text": TEXT, "count": COUNT, "flag": FLAG, "time": TIME, "usd": USD, "price": UNIT_PRICE}
+_TYPE_WORDS = {
+    "text": TEXT,
+    "count": COUNT,
+    "flag": FLAG,
+    "time": TIME,
+    "usd": USD,
+    "price": UNIT_PRICE,
+    "number": NUMBER,
+}
 
 OPENCLAW_LINES = RawTable(
     name="openclaw_lines",
@@ -513,6 +523,95 @@ LITELLM_ROUTES = RawTable(
     ),
 )
 
+JIRA_ISSUES = RawTable(
+    name="jira_issues",
+    doc="Jira tickets as last read; never their summary or description. Key is the issue's id: its key may change.",
+    source="jira",
+    key=("issue_id",),
+    columns=_columns(
+        """
+        issue_id text Jira's id of the ticket, the same for its whole life
+        issue_key text key of the ticket, such as OPS-12
+        project_key text project the ticket is in
+        issue_number count number in the key
+        issue_type text Task, Bug, Story ...
+        status_id text status
+        priority text priority
+        priority_rank count place of the priority in Jira's list, 1 is the highest
+        is_team_managed flag the project is team-managed: its estimate field comes first; NULL unknown
+        story_points number points in the company-managed field (Story Points)
+        story_point_estimate number points in the team-managed field (Story point estimate)
+        method text method: the options of the field, joined by a comma
+        assignee_id text account it is assigned to, as a short hash
+        agent_id text agent that the account or its name stands for, by the settings
+        open_blockers count tickets that block this one and were not done
+        created_at time created
+        updated_at time last change
+        resolved_at time resolution date
+        read_at time when this state was read
+        """
+    ),
+)
+
+JIRA_CHANGES = RawTable(
+    name="jira_changes",
+    doc="Changes of a ticket's status and points, from the changelog.",
+    source="jira",
+    key=("issue_id", "change_id", "field"),
+    columns=_columns(
+        """
+        issue_id text ticket
+        change_id text id of the changelog entry
+        field text status, story_points or story_point_estimate
+        changed_at time when it was changed
+        from_status_id text status before
+        to_status_id text status after
+        from_points number points before; NULL none
+        to_points number points after; NULL none
+        """
+    ),
+)
+
+JIRA_STATUSES = RawTable(
+    name="jira_statuses",
+    doc="Statuses with the category that says whether a ticket in them is to do, in progress or done.",
+    source="jira",
+    key=("status_id",),
+    columns=_columns(
+        """
+        status_id text status
+        name text name
+        category text new, indeterminate (in progress) or done
+        """
+    ),
+)
+
+JIRA_KEYS = RawTable(
+    name="jira_keys",
+    doc="Every key that a ticket has or had: it gets another one when it is moved to another project.",
+    source="jira",
+    key=("issue_key",),
+    columns=_columns(
+        """
+        issue_key text key
+        issue_id text ticket
+        """
+    ),
+)
+
+JIRA_LISTED = RawTable(
+    name="jira_listed",
+    doc="The weekly list of all tickets: one that is not in the newest list is deleted, moved away or hidden.",
+    source="jira",
+    key=("issue_id",),
+    columns=_columns(
+        """
+        issue_id text ticket
+        listed_at time when a list last named it
+        """
+    ),
+)
+
 RAW_TABLES: tuple[RawTable, ...] = (
     OPENCLAW_LINES,
     OPENCLAW_TRANSCRIPTS,
@@ -528,5 +627,10 @@ RAW_TABLES: tuple[RawTable, ...] = (
     LITELLM_DAILY,
     LITELLM_DEPLOYMENTS,
     LITELLM_ROUTES,
+    JIRA_ISSUES,
+    JIRA_CHANGES,
+    JIRA_STATUSES,
+    JIRA_KEYS,
+    JIRA_LISTED,
 )
 """Every raw table, in the order in which the data dictionary lists them."""

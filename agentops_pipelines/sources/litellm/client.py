@@ -4,21 +4,18 @@ Belongs here: the key (sent to the configured address only, shown nowhere), time
 asked and what the answers mean is api.py. Bodies of failed answers are never shown: they may quote a request.
 """
 
-import json
 import secrets
 import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
 import httpx
-import orjson
 
 from agentops_pipelines.sources.batches import SourceError
+from agentops_pipelines.sources.http import RETRIED_ERRORS, RETRIED_STATUS, causes, json_of, retry_after
 from agentops_pipelines.sources.privacy import shown_url
 
 TRIES = 5
@@ -30,8 +27,6 @@ KEY_SETTING = "AGENTOPS_LITELLM_API_KEY"
 HIDDEN_KEY = "sk-…(hidden)"
 
 _TIMEOUT = httpx.Timeout(60.0, connect=10.0)
-_RETRIED_STATUS = frozenset({429, 500, 502, 503, 504})
-_RETRIED_ERRORS = (httpx.TimeoutException, httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError)
 _FIRST_BACKOFF_SECONDS = 1.0
 _RANDOM = secrets.SystemRandom()
 
@@ -65,7 +60,7 @@ class ProxyClient:
         if response.status_code != HTTPStatus.OK:
             raise self._refusal(path, response)
         self.bytes_read += len(response.content)
-        body = _json(response.content)
+        body = json_of(response.content)
         if not isinstance(body, dict):
             problem = f"an answer from {path} that is not LiteLLM's JSON"
             raise Refused(status=response.status_code, problem=problem, error=self._url_error(problem, _NOT_LITELLM))
@@ -79,16 +74,16 @@ class ProxyClient:
                 response = self._http.get(
                     self.base_url + path, params=params, headers=self._headers, follow_redirects=False
                 )
-            except _RETRIED_ERRORS as error:
+            except RETRIED_ERRORS as error:
                 if not tries_left:
                     raise self._unreachable(error) from error
                 self._sleep(backoff)
                 continue
             except (httpx.HTTPError, httpx.InvalidURL) as error:
                 raise self._unreachable(error) from error
-            if response.status_code not in _RETRIED_STATUS or not tries_left:
+            if response.status_code not in RETRIED_STATUS or not tries_left:
                 return response
-            wait = _retry_after(response)
+            wait = retry_after(response)
             if wait is not None and wait > MAX_WAIT_SECONDS:
                 return response
             self._sleep(backoff if wait is None else wait)
@@ -108,8 +103,8 @@ class ProxyClient:
         elif response.is_redirect:
             problem += f", a redirect to {_redirect_host(response)}"
             error = self._url_error(problem, _REDIRECTED)
-        elif status in _RETRIED_STATUS:
-            wait = _retry_after(response) or 0.0
+        elif status in RETRIED_STATUS:
+            wait = retry_after(response) or 0.0
             problem += f", which asks to wait {wait:.0f} s" if wait > MAX_WAIT_SECONDS else f", {TRIES} times"
             error = self._url_error(problem, _TROUBLED)
         else:
@@ -117,10 +112,10 @@ class ProxyClient:
         return Refused(status=status, problem=problem, error=error)
 
     def _unreachable(self, error: Exception) -> SourceError:
-        causes = tuple(_causes(error))
-        if any(isinstance(cause, ssl.SSLError) for cause in causes):
+        behind = tuple(causes(error))
+        if any(isinstance(cause, ssl.SSLError) for cause in behind):
             return self._url_error("the TLS connection failed", _TLS)
-        if any(isinstance(cause, socket.gaierror) for cause in causes):
+        if any(isinstance(cause, socket.gaierror) for cause in behind):
             return self._url_error("no address is known for this host name", "Check the host name.")
         if isinstance(error, httpx.ConnectError):
             return self._url_error(
@@ -196,43 +191,3 @@ def _redirect_host(response: httpx.Response) -> str:
         return httpx.URL(response.headers["location"]).host or "another page of itself"
     except httpx.InvalidURL:
         return "nowhere"
-
-
-def _json(content: bytes) -> object:
-    """The body, or None when it is no JSON. One NaN in a row is no reason to lose a page: the slow parser takes it."""
-    try:
-        return orjson.loads(content)
-    except orjson.JSONDecodeError:
-        pass
-    try:
-        return json.loads(content)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _retry_after(response: httpx.Response) -> float | None:
-    """Seconds the proxy asks to wait: a number, or a date seen from the proxy's own clock. None when unsaid."""
-    value = response.headers.get("retry-after", "").strip()
-    if value.isdecimal():
-        return float(value)
-    until = _http_date(value)
-    if until is None:
-        return None
-    now = _http_date(response.headers.get("date", "")) or datetime.now(UTC)
-    return max((until - now).total_seconds(), 0.0)
-
-
-def _http_date(value: str) -> datetime | None:
-    try:
-        moment = parsedate_to_datetime(value)
-    except (ValueError, TypeError, OverflowError):
-        return None
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error and what it came from."""
-    current: BaseException | None = error
-    while current is not None:
-        yield current
-        current = current.__cause__ or current.__context__
