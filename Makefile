@@ -25,11 +25,14 @@ dev: $(VENV)/.installed
 test: $(VENV)/.installed-dev
 	$(PYTHON) -m pytest
 
-# What loading costs, beside a bare scan of the same data in the same run; a few minutes.
+# What loading and all tables cost, beside a bare scan of the same data in the same run, and what alerts find on
+# simulated months; some minutes.
 bench: $(VENV)/.installed-dev
 	$(PYTHON) -m agentops_pipelines_tests.benchmarks.openclaw_load
 	$(PYTHON) -m agentops_pipelines_tests.benchmarks.openclaw_load --sqlite
 	$(PYTHON) -m agentops_pipelines_tests.benchmarks.litellm_load
+	$(PYTHON) -m agentops_pipelines_tests.benchmarks.matching_scale
+	$(PYTHON) -m agentops_pipelines_tests.benchmarks.alerts_backtest
 
 check: $(VENV)/.installed-dev
 	$(VENV)/bin/ruff format --check .
