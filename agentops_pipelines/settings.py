@@ -433,7 +433,7 @@ def load_settings(environ: Mapping[str, str] | None = None, *, demo: bool | None
         parsed = _Environment(**values)
     except ValidationError as error:
         problem = error.errors()[0]
-        raise SettingsError(f"AGENTOPS_{str(problem['loc'][0]).upper()}: {problem['msg']}") from error
+        raise SettingsError(f"AGENTOPS_{str(problem['loc'][0]).upper()}: {_said(problem)}") from error
     home = parsed.home.expanduser().absolute()
     if demo:
         from agentops_pipelines.demo.sample import demo_settings  # the sample is unpacked only when asked for
@@ -471,7 +471,12 @@ def load_config(path: Path | None) -> Config:
     except ValidationError as error:
         problem = error.errors()[0]
         key = ".".join(str(part) for part in problem["loc"])
-        raise SettingsError(f"{path}: {key}: {problem['msg']}") from error
+        raise SettingsError(f"{path}: {key}: {_said(problem)}") from error
+
+
+def _said(problem: Mapping[str, Any]) -> str:
+    """What is wrong, without pydantic's word for our own errors."""
+    return str(problem["msg"]).removeprefix("Value error, ")
 
 
 def _environment_values(env: Mapping[str, str]) -> dict[str, Any]:
