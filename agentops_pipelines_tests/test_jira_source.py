@@ -16,8 +16,9 @@ from agentops_pipelines.defs.jira import jira_parts
 from agentops_pipelines.doctor import examine
 from agentops_pipelines.settings import Jira, SettingsError, load_config, load_settings
 from agentops_pipelines.sources.batches import Batch, Ledger, LedgerEntry, SourceError
+from agentops_pipelines.sources.http import TRIES, http_client
 from agentops_pipelines.sources.jira import client, reader, rows
-from agentops_pipelines.sources.jira.client import CHANGELOGS, SEARCH, TRIES, JiraClient, http_client
+from agentops_pipelines.sources.jira.client import CHANGELOGS, SEARCH, JiraClient
 from agentops_pipelines.sources.jira.reader import read_jira
 from agentops_pipelines.sources.privacy import peer_label
 from agentops_pipelines.sources.schemas import (

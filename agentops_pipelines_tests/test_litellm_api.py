@@ -12,8 +12,8 @@ import httpx
 import pytest
 
 from agentops_pipelines.sources.batches import Ledger, LedgerEntry, SourceError
+from agentops_pipelines.sources.http import MAX_WAIT_SECONDS, TRIES
 from agentops_pipelines.sources.litellm.api import READER, read_api, read_configuration
-from agentops_pipelines.sources.litellm.client import MAX_WAIT_SECONDS, TRIES
 from agentops_pipelines.sources.litellm.windows import COUNT_CAP
 from agentops_pipelines.sources.schemas import (
     LITELLM_DAILY,

@@ -1,29 +1,31 @@
 """HTTP to Jira: reads only, with retries, and every way it can fail as a sentence that says what to do.
 
-Belongs here: the token (sent to the configured address only, shown nowhere), timeouts, retries, error texts. What is
-asked and what the answers mean is reader.py. Bodies of failed answers are never shown: they may quote a ticket.
+Belongs here: the token (sent to the configured address only, shown nowhere) and error texts. Timeouts and retries are
+sources/http.py, what is asked and what the answers mean is reader.py. Bodies of failed
+answers are never shown: they may quote a ticket.
 
 Jira Cloud takes questions by POST: READING_POSTS are the only addresses that one is ever sent to.
 """
 
 import base64
-import secrets
-import socket
-import ssl
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
+from typing import Any
 
 import httpx
 
 from agentops_pipelines.sources.batches import SourceError
-from agentops_pipelines.sources.http import RETRIED_ERRORS, RETRIED_STATUS, causes, json_of, retry_after
+from agentops_pipelines.sources.http import (
+    RETRIED_STATUS,
+    Trouble,
+    answer_of,
+    given_up,
+    is_header_safe,
+    json_of,
+    plain_address,
+    trouble_of,
+)
 from agentops_pipelines.sources.privacy import shown_url
-
-TRIES = 5
-MAX_WAIT_SECONDS = 120.0
-"""A Jira that asks for more patience than this is reported instead of waited for: the next run goes on."""
 
 URL_SETTING = "AGENTOPS_JIRA_BASE_URL"
 TOKEN_SETTING = "AGENTOPS_JIRA_API_TOKEN"  # noqa: S105 - the setting's name
@@ -33,21 +35,8 @@ SEARCH = "/rest/api/3/search/jql"
 CHANGELOGS = "/rest/api/3/changelog/bulkfetch"
 READING_POSTS = frozenset({SEARCH, CHANGELOGS})
 
-_TIMEOUT = httpx.Timeout(60.0, connect=10.0)
-_FIRST_BACKOFF_SECONDS = 1.0
-_RANDOM = secrets.SystemRandom()
-
-
-@contextmanager
-def http_client() -> Iterator[httpx.Client]:
-    """A client with timeouts, closed at the end."""
-    with httpx.Client(timeout=_TIMEOUT) as http:
-        yield http
-
-
-def real_sleep(seconds: float) -> None:
-    """Waits between tries."""
-    time.sleep(seconds)
+_SPREAD_SECONDS = 0.5
+"""Everybody who was told to wait comes back at the same moment: not this one."""
 
 
 class JiraClient:
@@ -87,33 +76,17 @@ class JiraClient:
             raise self.nonsense(f"an answer from {path} that is not Jira's JSON")
         return body
 
-    def _answer(self, method: str, path: str, options: Mapping[str, object]) -> httpx.Response:
-        """The first answer that is not worth a retry, or the last one."""
-        for tries_left in reversed(range(TRIES)):
-            backoff = _FIRST_BACKOFF_SECONDS * 2 ** (TRIES - 1 - tries_left) * _RANDOM.uniform(0.5, 1.0)
-            try:
-                response = self._http.request(
-                    method,
-                    self.base_url + path,
-                    headers=self._headers,
-                    follow_redirects=False,
-                    **options,  # type: ignore[arg-type]
-                )
-            except RETRIED_ERRORS as error:
-                if not tries_left:
-                    raise self._unreachable(error) from error
-                self._sleep(backoff)
-                continue
-            except (httpx.HTTPError, httpx.InvalidURL) as error:
-                raise self._unreachable(error) from error
-            if response.status_code not in RETRIED_STATUS or not tries_left:
-                return response
-            wait = retry_after(response)
-            if wait is not None and wait > MAX_WAIT_SECONDS:
-                return response
-            # everybody who was told to wait comes back at the same moment: not this one
-            self._sleep(backoff if wait is None else wait + _RANDOM.uniform(0.0, 0.5))
-        raise AssertionError("unreachable: the last try returns or raises")
+    def _answer(self, method: str, path: str, options: Mapping[str, Any]) -> httpx.Response:
+        try:
+            return answer_of(
+                lambda: self._http.request(
+                    method, self.base_url + path, headers=self._headers, follow_redirects=False, **options
+                ),
+                sleep=self._sleep,
+                spread=_SPREAD_SECONDS,
+            )
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise self._unreachable(error) from error
 
     def _refusal(self, path: str, response: httpx.Response) -> SourceError:
         """Why `path` gave no answer: by status, because a body may quote a ticket."""
@@ -130,22 +103,12 @@ class JiraClient:
         if response.is_redirect:
             return self._url_error(f"{problem}, a redirect", _NOT_JIRA)
         if status in RETRIED_STATUS:
-            wait = retry_after(response) or 0.0
-            problem += f", which asks to wait {wait:.0f} s" if wait > MAX_WAIT_SECONDS else f", {TRIES} times"
-            return self._url_error(problem, _TROUBLED)
+            return self._url_error(problem + given_up(response), _TROUBLED)
         return self._url_error(problem, _NOT_JIRA)
 
     def _unreachable(self, error: Exception) -> SourceError:
-        behind = tuple(causes(error))
-        if any(isinstance(cause, ssl.SSLError) for cause in behind):
-            return self._url_error("the TLS connection failed", _TLS)
-        if any(isinstance(cause, socket.gaierror) for cause in behind):
-            return self._url_error("no address is known for this host name", "Check the host name.")
-        if isinstance(error, httpx.ConnectError):
-            return self._url_error("nothing answers at this address (connection refused)", "Check host and port.")
-        if isinstance(error, httpx.TimeoutException):
-            return self._url_error(f"no answer in time, {TRIES} times", _TROUBLED)
-        return self._url_error(f"the connection broke ({type(error).__name__})", _TROUBLED)
+        trouble, problem = trouble_of(error)
+        return self._url_error(problem, _REMEDIES[trouble])
 
     def _url_error(self, problem: str, remedy: str) -> SourceError:
         return SourceError(setting=URL_SETTING, value=self.base_url, problem=problem, remedy=remedy)
@@ -162,7 +125,13 @@ _REFUSED_QUESTION = (
     "it, and that points_fields and method_field are ids of fields."
 )
 _TROUBLED = "The Jira is busy or in trouble; the next run goes on from here."
-_TLS = "Check the certificate; for an authority of your own set SSL_CERT_FILE."
+_REMEDIES: dict[Trouble, str] = {
+    Trouble.TLS: "Check the certificate; for an authority of your own set SSL_CERT_FILE.",
+    Trouble.HOST: "Check the host name.",
+    Trouble.REFUSED: "Check host and port.",
+    Trouble.SLOW: _TROUBLED,
+    Trouble.BROKEN: _TROUBLED,
+}
 
 
 def _token_error(problem: str) -> SourceError:
@@ -176,7 +145,7 @@ def _token_error(problem: str) -> SourceError:
 
 
 def _authorization(email: str, token: str) -> str:
-    if not token or not token.isascii() or not token.isprintable() or " " in token:
+    if not token or not is_header_safe(token):
         raise _token_error("it is empty, or holds a space, a line break or a character that no token has")
     if not email:
         return f"Bearer {token}"
@@ -185,15 +154,12 @@ def _authorization(email: str, token: str) -> str:
 
 def _checked_url(base_url: str) -> str:
     """The address without a slash at the end. Raises SourceError, which never shows a password in it."""
-    try:
-        url = httpx.URL(base_url)
-    except (httpx.InvalidURL, UnicodeError):
-        url = None
-    if url is None or url.scheme not in ("http", "https") or not url.host or url.userinfo or url.query or url.fragment:
+    address = plain_address(base_url)
+    if address is None:
         raise SourceError(
             setting=URL_SETTING,
             value=shown_url(base_url),
             problem="not the plain address of a Jira",
             remedy="Write it like https://company.atlassian.net, without user name, password, '?' or '#'.",
         )
-    return base_url.rstrip("/")
+    return address

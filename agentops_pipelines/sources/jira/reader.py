@@ -14,12 +14,11 @@ from typing import Any
 
 from agentops_pipelines.settings import Jira
 from agentops_pipelines.sources.batches import Batch, Ledger, LedgerEntry, QuarantineEntry, SourceError
+from agentops_pipelines.sources.http import http_client, real_sleep
 from agentops_pipelines.sources.jira.client import (
     CHANGELOGS,
     SEARCH,
     JiraClient,
-    http_client,
-    real_sleep,
 )
 from agentops_pipelines.sources.jira.fields import Fields, find_fields
 from agentops_pipelines.sources.jira.rows import ISSUE_FIELDS, change_rows, issue_row, moved_keys, status_row

@@ -19,7 +19,8 @@ import httpx
 import polars as pl
 
 from agentops_pipelines.sources.batches import Batch, Ledger, QuarantineEntry
-from agentops_pipelines.sources.litellm.client import ProxyClient, Refused, http_client, real_sleep
+from agentops_pipelines.sources.http import http_client, real_sleep
+from agentops_pipelines.sources.litellm.client import ProxyClient, Refused
 from agentops_pipelines.sources.litellm.daily import PATH as DAILY_PATH
 from agentops_pipelines.sources.litellm.daily import read_daily_activity
 from agentops_pipelines.sources.litellm.days import DAY, SOURCE, closed_end, day_entry, day_item, open_days, start_of
