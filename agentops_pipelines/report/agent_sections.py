@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from agentops_pipelines.report.sections import Finding, Row, Section, SectionColumn, Severity
-from agentops_pipelines.report.text import count, percent, usd
+from agentops_pipelines.report.text import count, many, percent, usd
 
 _WORTH_A_MESSAGE = Decimal(1)
 """Savings of less (USD a window) are no finding."""
@@ -26,8 +26,8 @@ def _cron_audit(rows: Sequence[Row]) -> Iterable[Finding]:
 
 def _worst_job(rows: Sequence[Row], *, severity: Severity) -> Finding:
     worst = rows[0]
-    runs = f" ({_many(worst['runs'], 'run')})" if worst["runs"] else ""
-    more = f", and {_many(len(rows) - 1, 'more finding')}" if len(rows) > 1 else ""
+    runs = f" ({many(worst['runs'], 'run')})" if worst["runs"] else ""
+    more = f", and {many(len(rows) - 1, 'more finding')}" if len(rows) > 1 else ""
     return Finding(
         severity=severity,
         text=f"cron job {{job}} of {{agent}}: {worst['meaning']}{runs}{more}",
@@ -48,7 +48,7 @@ def _empty_polls(rows: Sequence[Row]) -> Iterable[Finding]:
     if long["long_empty_runs"]:
         yield Finding(
             severity="note",
-            text=f"{_many(long['long_empty_runs'], 'poll')} of {{agent}} by {{poll}} needed a long answer to say that "
+            text=f"{many(long['long_empty_runs'], 'poll')} of {{agent}} by {{poll}} needed a long answer to say that "
             "there was nothing to do: have it answer with the token alone",
             names={"agent": long["agent_id"], "poll": long["poll_name"]},
         )
@@ -79,10 +79,6 @@ def _recommendations(rows: Sequence[Row]) -> Iterable[Finding]:
                 "suggested": worst["suggested_tier"],
             },
         )
-
-
-def _many(number: int, noun: str) -> str:
-    return f"{count(number)} {noun}{'' if number == 1 else 's'}"
 
 
 SECTIONS: tuple[Section, ...] = (

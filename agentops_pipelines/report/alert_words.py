@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from agentops_pipelines.report.text import count, percent, tokens, usd
+from agentops_pipelines.report.text import count, many, percent, tokens, usd
 
 Writer = Callable[[str], str]
 
@@ -63,7 +63,7 @@ def _cap(alert: Alert, name: Writer, plain: Writer) -> str:
     budget = f"its budget of {_usd(alert.threshold)} is spent" if alert.threshold else "a budget is spent"
     group = f", most of them to {name(alert.detail)}" if alert.detail else ""
     key = name(alert.label) if alert.label else name(f"{alert.subject[:8]}…")
-    return f"Key {key}: {budget}, {_times(alert.amount, 'request')} refused{group}."
+    return f"Key {key}: {budget}, {many(int(alert.amount), 'request')} refused{group}."
 
 
 def _unpriced(alert: Alert, name: Writer, plain: Writer) -> str:
@@ -80,7 +80,7 @@ def _stale(alert: Alert, name: Writer, plain: Writer) -> str:
 
 def _failing(alert: Alert, name: Writer, plain: Writer) -> str:
     part = f" ({name(alert.detail)})" if alert.detail else ""
-    return f"Source {_who(alert, name)}{part}: {_times(alert.amount, 'load')} in a row failed."
+    return f"Source {_who(alert, name)}{part}: {many(int(alert.amount), 'load')} in a row failed."
 
 
 def _match(alert: Alert, name: Writer, plain: Writer) -> str:
@@ -91,7 +91,7 @@ def _match(alert: Alert, name: Writer, plain: Writer) -> str:
 
 
 def _cron(alert: Alert, name: Writer, plain: Writer) -> str:
-    runs = f" ({_times(alert.amount, 'run')} in 7 days)" if alert.value else ""
+    runs = f" ({many(int(alert.amount), 'run')} in 7 days)" if alert.value else ""
     return f"Cron job {_who(alert, name)}: {plain(alert.detail or '')}{runs}."
 
 
@@ -120,7 +120,3 @@ def _who(alert: Alert, name: Writer) -> str:
 
 def _usd(amount: float | None) -> str:
     return usd(None if amount is None else Decimal(repr(amount)))
-
-
-def _times(amount: float, word: str) -> str:
-    return f"{count(int(amount))} {word}{'' if amount == 1 else 's'}"

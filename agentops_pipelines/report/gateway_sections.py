@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from agentops_pipelines.report.sections import Finding, Row, Section, SectionColumn
-from agentops_pipelines.report.text import count, percent, usd
+from agentops_pipelines.report.text import count, many, percent, usd
 
 KIND_WORDS: dict[str, str] = {
     "budget": "a spent budget",
@@ -53,10 +53,6 @@ def _words(kind: str | None) -> str:
     return KIND_WORDS.get(kind or "", "errors of another kind")
 
 
-def _times(number: int, thing: str) -> str:
-    return f"{count(number)} {thing}{'' if number == 1 else 's'}"
-
-
 def _savings(rows: Sequence[Row]) -> Iterable[Finding]:
     total = next((row for row in rows if row["scope"] == "total"), None)
     if total is None or not total["saved_vs_heavy_share"] or total["saved_vs_heavy_share"] < 0:
@@ -81,7 +77,7 @@ def _fallbacks(rows: Sequence[Row]) -> Iterable[Finding]:
         worst = max((row for row in rows if row["kind"] == "all_failed"), key=lambda row: row["calls"])
         yield Finding(
             severity="mild",
-            text=f"{_times(failed, 'request')} failed although the model has a fallback, "
+            text=f"{many(failed, 'request')} failed although the model has a fallback, "
             f"most by {_words(worst['reason'])} of {{model}}",
             names={"model": worst["asked"]},
         )
@@ -107,11 +103,11 @@ def _headroom(rows: Sequence[Row]) -> Iterable[Finding]:
     worst = rows[0]
     full = worst["rpm_minutes_100"] + worst["tpm_minutes_100"]
     if full or worst["rejections"]:
-        refused = f"refused {_times(worst['rejections'], 'request')}"
+        refused = f"refused {many(worst['rejections'], 'request')}"
         if not full:
             said = f"{refused} at a rate limit"
         else:
-            said = f"was at its limit in {_times(full, 'minute')}" + (f" and {refused}" if worst["rejections"] else "")
+            said = f"was at its limit in {many(full, 'minute')}" + (f" and {refused}" if worst["rejections"] else "")
         yield Finding(severity="mild", text=f"{{name}} {said}", names={"name": worst["name"]})
     elif worst["headroom"] is not None and worst["headroom"] < _LITTLE_HEADROOM:
         yield Finding(
@@ -143,10 +139,10 @@ def _budgets(rows: Sequence[Row]) -> Iterable[Finding]:
     limit = f" of {usd(worst['limit_usd'])}" if worst["limit_usd"] is not None else ""
     seen = worst["agent_error_kind"]
     taken = f", which the agent took for {_words(seen)}" if seen and seen != "budget" else ""
-    more = f"; {_times(len(rows) - 1, 'more incident')}" if len(rows) > 1 else ""
+    more = f"; {many(len(rows) - 1, 'more incident')}" if len(rows) > 1 else ""
     yield Finding(
         severity="severe",
-        text=f"the budget{limit} of key {{key}} was spent: {_times(worst['rejections'], 'request')} refused, most of "
+        text=f"the budget{limit} of key {{key}} was spent: {many(worst['rejections'], 'request')} refused, most of "
         f"{{category}}{taken}{more}",
         names={"key": worst["key"], "category": worst["top_category"]},
     )
@@ -161,10 +157,10 @@ def _storms(rows: Sequence[Row]) -> Iterable[Finding]:
         cause = f"{seen}, says the gateway too"
     else:
         cause = f"{_words(worst['gateway_reason'])}, says the gateway; it looked like {seen}"
-    more = f" ({_times(len(rows) - 1, 'more storm')})" if len(rows) > 1 else ""
+    more = f" ({many(len(rows) - 1, 'more storm')})" if len(rows) > 1 else ""
     yield Finding(
         severity="mild",
-        text=f"{{agent}} had {_times(worst['error_lines'], 'error')} in a row: {cause}{more}",
+        text=f"{{agent}} had {many(worst['error_lines'], 'error')} in a row: {cause}{more}",
         names={"agent": worst["agent_id"]},
     )
 
@@ -181,10 +177,10 @@ def _hygiene(rows: Sequence[Row]) -> Iterable[Finding]:
     serious = [row for row in rows if row["finding"] in _HYGIENE_WORDS]
     if serious:
         worst = serious[0]
-        more = f"; {_times(len(rows) - 1, 'more finding')} on keys" if len(rows) > 1 else ""
+        more = f"; {many(len(rows) - 1, 'more finding')} on keys" if len(rows) > 1 else ""
         yield Finding(
             severity="mild",
-            text=f"{_HYGIENE_WORDS[worst['finding']]} ({_times(worst['calls'], 'request')}){more}",
+            text=f"{_HYGIENE_WORDS[worst['finding']]} ({many(worst['calls'], 'request')}){more}",
             names={"key": worst["key"]},
         )
 
@@ -195,7 +191,7 @@ def _caches(rows: Sequence[Row]) -> Iterable[Finding]:
     if broken is not None and (broken["broken_usd"] or 0) >= _CACHE_USD:
         yield Finding(
             severity="mild",
-            text=f"prompt caches of {{category}} broke {_times(broken['broken_caches'], 'time')}: "
+            text=f"prompt caches of {{category}} broke {many(broken['broken_caches'], 'time')}: "
             f"{usd(broken['broken_usd'])} at list prices paid again",
             names={"category": broken["name"]},
         )
@@ -204,7 +200,7 @@ def _caches(rows: Sequence[Row]) -> Iterable[Finding]:
         yield Finding(
             severity="note",
             text=f"heartbeats come after their prompt cache has expired: {usd(beats['expired_usd'])} at list prices "
-            f"for {_times(beats['expired_caches'], 'cold start')}",
+            f"for {many(beats['expired_caches'], 'cold start')}",
         )
 
 
@@ -214,7 +210,7 @@ def _mapping(rows: Sequence[Row]) -> Iterable[Finding]:
     other = worst["asked"] if worst["verdict"] == "asked_other" else worst["served"]
     yield Finding(
         severity="note",
-        text=f"{{name}} {verb} {{other}} in {_times(worst['calls'], 'request')} "
+        text=f"{{name}} {verb} {{other}} in {many(worst['calls'], 'request')} "
         f"({percent(worst['share'])} of its requests) instead of {{expected}}",
         names={"name": worst["name"], "other": other, "expected": worst["expected"]},
     )

@@ -52,6 +52,11 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
+def many(number: int, noun: str) -> str:
+    """A number of things with their name, which takes an s unless there is one."""
+    return f"{count(number)} {noun}{'' if number == 1 else 's'}"
+
+
 def tokens(number: int) -> str:
     """A number of tokens, short."""
     if number < 1000:
