@@ -10,14 +10,13 @@ from pathlib import Path
 
 import duckdb
 
-from agentops_pipelines.conf import write_conf_tables
 from agentops_pipelines.sources.batches import Batch
 from agentops_pipelines.sources.openclaw.keys import public_run_id
 from agentops_pipelines.sources.privacy import peer_label
 from agentops_pipelines.sources.schemas import OPENCLAW_CRON_JOBS, OPENCLAW_CRON_RUNS
-from agentops_pipelines.warehouse import Warehouse, read_published
+from agentops_pipelines.warehouse import read_published
 from agentops_pipelines_tests.rows import Row, frame
-from agentops_pipelines_tests.world import AS_OF, make_settings, needed, tables
+from agentops_pipelines_tests.world import AS_OF, build_in_steps
 
 LONG_AGO = datetime(2026, 11, 10)
 
@@ -101,16 +100,6 @@ def built_in_steps(
     home: Path, *loads: tuple[datetime, Batch], only: Sequence[str], toml: str = "", as_of: datetime = AS_OF
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """The published file of a world that was loaded in several steps, each at its moment, with what `only` needs."""
-    settings = make_settings(home, toml)
-    with Warehouse(home).locked("test") as locked:
-        with locked.connect() as writer:
-            for observed_at, batch in loads:
-                writer.load("test", [batch], scope="test", observed_at=observed_at)
-            write_conf_tables(writer, settings, as_of=as_of)
-            wanted = needed(only)
-            for name, table in tables().items():
-                if name in wanted:
-                    writer.run_table(table)
-        published = locked.publish()
-    with read_published(published) as connection:
+    steps = [(observed_at, [batch]) for observed_at, batch in loads]
+    with read_published(build_in_steps(home, steps, toml=toml, as_of=as_of, only=only)) as connection:
         yield connection

@@ -45,10 +45,23 @@ def build(
     home: Path, *batches: Batch, toml: str = "", as_of: datetime = AS_OF, only: Sequence[str] | None = None
 ) -> Path:
     """Load the batches, run every table (or those that `only` needs), publish. Returns the published file."""
+    return build_in_steps(home, [(as_of, batches)], toml=toml, as_of=as_of, only=only)
+
+
+def build_in_steps(
+    home: Path,
+    loads: Sequence[tuple[datetime, Sequence[Batch]]],
+    *,
+    toml: str = "",
+    as_of: datetime = AS_OF,
+    only: Sequence[str] | None = None,
+) -> Path:
+    """The same from several loads, each at its moment."""
     settings = make_settings(home, toml)
     with Warehouse(home).locked("test") as locked:
         with locked.connect() as writer:
-            writer.load("test", batches, scope="test", observed_at=as_of)
+            for observed_at, batches in loads:
+                writer.load("test", batches, scope="test", observed_at=observed_at)
             write_conf_tables(writer, settings, as_of=as_of)
             wanted = tables().keys() if only is None else needed(only)
             for name, table in tables().items():
