@@ -46,10 +46,10 @@ class _Stop(Exception):
 def serve(settings: Settings, *, port: int, say: Callable[[str], None]) -> None:
     """Run UI and daemon until Ctrl-C or SIGTERM. Raises DevError when one of them cannot run."""
     _require_free(port)
-    folder = prepare_dagster_home(settings.home)
+    prepare_dagster_home(settings.home)
     # dagster.yaml turns telemetry off, yet the webserver still uploads whatever lies in DAGSTER_HOME/logs: this ends
     # that thread as well, and our logs are elsewhere.
-    environ = {**os.environ, "DAGSTER_HOME": str(folder), "DAGSTER_DISABLE_TELEMETRY": "yes"}
+    environ = {**os.environ, "DAGSTER_DISABLE_TELEMETRY": "yes"}
     logs = settings.home / "logs"
     if settings.demo:
         environ["AGENTOPS_DEMO"] = "1"
