@@ -10,6 +10,7 @@ and never shows in the published file.
 
 import errno
 import fcntl
+import json
 import os
 import shutil
 import sqlite3
@@ -19,6 +20,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import polars as pl
@@ -27,7 +29,7 @@ from agentops_pipelines.sources.batches import Batch, Ledger, LedgerEntry, Quara
 from agentops_pipelines.sources.schemas import RAW_TABLES, Keep, RawTable
 from agentops_pipelines.sqltables import SqlTable
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Raise it with every change of a raw or ops table. Changes are additive: earlier files are upgraded in place."""
 
 KEPT_DAILIES = 7
@@ -45,7 +47,8 @@ _OPS_TABLES = {
     "status VARCHAR, rows BIGINT, bytes_read BIGINT, quarantined BIGINT, newest_data_at TIMESTAMP, problem VARCHAR",
     "quarantine": "source VARCHAR, host VARCHAR, item VARCHAR, position BIGINT, reason VARCHAR, "
     "first_seen_at TIMESTAMP",
-    "deliveries": "key VARCHAR, state VARCHAR, updated_at TIMESTAMP, message_id VARCHAR, problem VARCHAR",
+    "deliveries": "key VARCHAR, state VARCHAR, updated_at TIMESTAMP, message_id VARCHAR, problem VARCHAR, "
+    "rank_basis VARCHAR, cost_basis VARCHAR, posted_usd DECIMAL(28,12)",
 }
 
 
@@ -103,6 +106,9 @@ _OPS_DOCS: dict[str, tuple[str, str]] = {
         updated_at last change
         message_id id of the message in Discord
         problem what went wrong; NULL when nothing did
+        rank_basis which money of a week the message shows: cost or list; NULL for other messages
+        cost_basis which figure was the cost then, as in the settings: spend, estimate or list; NULL when not noted
+        posted_usd that money as posted (USD); NULL when there was none
         """,
     ),
 }
@@ -407,13 +413,16 @@ class Writer:
         rows: list[tuple[object, ...]] = []
         if path.exists():
             with closing(sqlite3.connect(path)) as ledger:
-                rows = ledger.execute(
-                    "SELECT key, state, updated_at, message_id, problem FROM deliveries ORDER BY key"
-                ).fetchall()
+                rows = [
+                    (*entry, *_posted_money(json.loads(totals)))
+                    for *entry, totals in ledger.execute(
+                        "SELECT key, state, updated_at, message_id, problem, totals FROM deliveries ORDER BY key"
+                    )
+                ]
         with self._transaction():
             self.con.execute("DELETE FROM ops.deliveries")
             if rows:
-                self.con.executemany("INSERT INTO ops.deliveries VALUES (?, ?, ?, ?, ?)", rows)
+                self.con.executemany("INSERT INTO ops.deliveries VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
     @contextmanager
     def _frugal(self) -> Iterator[None]:
@@ -617,13 +626,17 @@ def _migrate(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     declared |= {t.qualified_name: ", ".join(f"{c.name} {c.type}" for c in t.columns) for t in RAW_TABLES}
     for name, columns in declared.items():
         connection.execute(f"CREATE TABLE IF NOT EXISTS {name} ({columns})")
-    for table in RAW_TABLES if version else ():
-        for column in table.columns:
-            connection.execute(
-                f"ALTER TABLE {table.qualified_name} ADD COLUMN IF NOT EXISTS {column.name} {column.type}"
-            )
+    for name, columns in declared.items() if version else ():
+        for column in columns.split(", "):
+            connection.execute(f"ALTER TABLE {name} ADD COLUMN IF NOT EXISTS {column}")
     connection.execute("INSERT INTO ops.schema_version VALUES (?, ?)", [SCHEMA_VERSION, _now()])
     connection.execute("COMMIT")
+
+
+def _posted_money(totals: Mapping[str, Any]) -> tuple[str | None, str | None, str | None]:
+    """Rank basis, cost basis and figure of what a delivery's message shows; nothing of a message without figures."""
+    basis = totals.get("rank_basis")
+    return basis, totals.get("cost_basis"), totals.get("list_usd" if basis == "list" else "cost_usd")
 
 
 def _copy_durably(source: Path, target: Path) -> None:

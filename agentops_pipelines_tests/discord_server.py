@@ -37,6 +37,7 @@ class Does(StrEnum):
     CUTS = "connection cut, nothing accepted"
     CUTS_AFTER = "connection cut, after accepting"
     BABBLES_AFTER = "200 without JSON, after accepting"
+    IS_SILENT_AFTER = "204, after accepting, as without wait=true"
     REDIRECTS = "301 to the webhook itself"
 
 
@@ -121,6 +122,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(500, "<html>Internal Server Error</html>")
         elif does is Does.BABBLES_AFTER:
             self._send(200, "<html>OK</html>")
+        elif does is Does.IS_SILENT_AFTER:
+            self._send(204, None)
         elif does is Does.REDIRECTS:
             self._send(301, "", headers={"Location": state.url})
         else:

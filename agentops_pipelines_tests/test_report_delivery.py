@@ -12,6 +12,7 @@ import traceback
 from contextlib import closing
 from pathlib import Path
 
+import duckdb
 import pytest
 import requests
 
@@ -21,14 +22,16 @@ from agentops_pipelines.report.build import build_report
 from agentops_pipelines.report.deliver import (
     NotPostable,
     UnknownDelivery,
+    complete_unfinished,
     deliveries,
     delivery_key,
     post_weekly,
     resend,
 )
 from agentops_pipelines.report.render import discord_content
+from agentops_pipelines.warehouse import _OPS_TABLES, Writer
 from agentops_pipelines_tests.discord_server import TOKEN, WEBHOOK_ID, DiscordServer, Does, discord
-from agentops_pipelines_tests.report_data import WEEK, make_published
+from agentops_pipelines_tests.report_data import INTERNAL, WEEK, make_published
 
 KEY = f"weekly/{WEEK}"
 PNG = b"\x89PNG"
@@ -102,6 +105,97 @@ def test_a_complete_delivery_says_when_late_data_changed_the_figures(report, ser
     assert post(report, server, tmp_path).problem == "posted with $41.20; with late data it is $49.29"
 
 
+def test_another_kind_of_money_is_no_change_of_what_was_posted(report, server, tmp_path) -> None:
+    post(report, server, tmp_path)
+    with closing(sqlite3.connect(tmp_path / "deliveries.sqlite")) as ledger:
+        ledger.execute("UPDATE deliveries SET totals = json_set(totals, '$.shown', '$1.00', '$.cost_basis', 'list')")
+        ledger.commit()
+    assert post(report, server, tmp_path).problem is None
+
+
+LATE = "UPDATE core.calls SET cost_usd = cost_usd * 2 WHERE local_date < DATE '2026-11-16'"
+"""Week 46 was not over for its sources when it was posted."""
+
+OLD_LEDGER = """
+CREATE TABLE deliveries (key TEXT PRIMARY KEY, state TEXT NOT NULL, message_id TEXT, problem TEXT, totals TEXT NOT NULL,
+updated_at TEXT NOT NULL);
+INSERT INTO deliveries VALUES ('weekly/2026-W46', 'complete', '1', NULL,
+'{"rank_basis": "cost", "cost_usd": "44.17", "list_usd": "331.2", "shown": "$44.17", "sessions": 1, "calls": 1,
+"total_tokens": 1}', '2026-11-16 08:00:00'), ('alerts/2026-11-20T10:00:00', 'complete', '2', NULL, '{"content": "x"}',
+'2026-11-20 10:00:00');
+"""
+"""As it was written before it kept `cost_basis`."""
+
+
+def with_ledger(published: Path, ledger: Path) -> Path:
+    """The published file as the next run publishes it: with the readable copy of the ledger in it."""
+    with duckdb.connect(published) as connection:
+        connection.execute(f"CREATE TABLE ops.deliveries ({_OPS_TABLES['deliveries']})")
+        Writer(connection).copy_deliveries(ledger)
+    return published
+
+
+@pytest.mark.parametrize(
+    ("calls", "cost_basis", "said"),
+    [
+        ([], "spend", None),
+        (["UPDATE core.calls SET cost_usd = cost_usd + 1e-9"], "spend", None),  # nobody sees it
+        ([LATE], "spend", "week 46 revised $37.41 → $74.82"),
+        ([LATE, "UPDATE core.calls SET cost_usd = cost_usd * 3"], "list", None),  # another kind of money
+        (["DELETE FROM core.calls WHERE local_date < DATE '2026-11-16'"], "spend", "week 46 revised $37.41 → $0.00"),
+    ],
+    ids=["same", "invisible", "late", "basis", "gone"],
+)
+def test_the_next_week_says_that_late_data_revised_the_week_before(
+    calls, cost_basis, said, published, server, tmp_path
+) -> None:
+    assert post(build_report(published, window_id="2026-W46"), server, tmp_path).state == "sent"
+    later = make_published(tmp_path / "later.duckdb", calls=calls, cost_basis=cost_basis)
+    report = build_report(with_ledger(later, tmp_path / "deliveries.sqlite"), window_id=WEEK)
+    assert post(report, server, tmp_path).state == "sent"
+    content = list(server.messages.values())[-1].payload["content"]
+    assert [part for part in content.split(" · ") if "revised" in part] == ([said] if said else [])
+
+
+@pytest.mark.parametrize("state", ["uncertain", "failed", "planned"])
+def test_what_is_not_in_the_channel_is_not_revised(state, published, server, tmp_path) -> None:
+    post(build_report(published, window_id="2026-W46"), server, tmp_path)
+    with closing(sqlite3.connect(tmp_path / "deliveries.sqlite")) as ledger:
+        ledger.execute("UPDATE deliveries SET state = ?", [state])
+        ledger.commit()
+    later = with_ledger(make_published(tmp_path / "later.duckdb", calls=[LATE]), tmp_path / "deliveries.sqlite")
+    assert build_report(later, window_id=WEEK).revision is None
+
+
+def test_a_file_published_by_an_earlier_version_revises_nothing(tmp_path) -> None:
+    old = make_published(tmp_path / "old.duckdb", after=["CREATE TABLE ops.deliveries (key VARCHAR, state VARCHAR)"])
+    assert build_report(old, window_id=WEEK).revision is None
+
+
+def test_a_week_that_ranked_by_list_prices_is_revised_in_list_prices(server, tmp_path) -> None:
+    internal = make_published(tmp_path / "internal.duckdb", calls=[INTERNAL])
+    posted = build_report(internal, window_id="2026-W46")
+    assert posted.basis.rank == "list"
+    post(posted, server, tmp_path)
+    later = make_published(tmp_path / "later.duckdb", calls=["UPDATE core.calls SET list_usd = list_usd * 2"])
+    report = build_report(with_ledger(later, tmp_path / "deliveries.sqlite"), window_id=WEEK)
+    assert report.basis.rank == "cost"
+    assert " revised $280.58 → $561.16 at list prices" in discord_content(report)
+
+
+def test_a_ledger_of_an_earlier_version_is_read_and_written_on(server, tmp_path) -> None:
+    with closing(sqlite3.connect(tmp_path / "deliveries.sqlite")) as ledger:
+        ledger.executescript(OLD_LEDGER)
+    later = with_ledger(make_published(tmp_path / "later.duckdb"), tmp_path / "deliveries.sqlite")
+    report = build_report(later, window_id=WEEK)
+    assert "week 46 revised $44.17 → $37.41" in discord_content(report)
+    assert post(report, server, tmp_path).state == "sent"
+    assert post(build_report(later, window_id="2026-W46"), server, tmp_path).problem == (
+        "posted with $44.17; with late data it is $37.41"
+    )
+    assert [key for key, _ in states(tmp_path)] == [KEY, "weekly/2026-W46", "alerts/2026-11-20T10:00:00"]
+
+
 def test_the_ledger_keeps_the_posted_totals_and_what_the_warehouse_copies(report, server, tmp_path) -> None:
     post(report, server, tmp_path)
     (entry,) = deliveries(tmp_path / "deliveries.sqlite")
@@ -163,6 +257,7 @@ def test_a_refused_connection_fails_and_the_next_run_posts(report, server, tmp_p
         Does.CUTS,
         Does.CUTS_AFTER,
         Does.BABBLES_AFTER,
+        Does.IS_SILENT_AFTER,
         Does.REDIRECTS,
     ],
     ids=lambda does: does.name,
@@ -225,6 +320,39 @@ def test_details_are_repeated_until_they_are_there(does, report, server, tmp_pat
     assert states(tmp_path) == [(KEY, "complete")]
 
 
+def test_a_later_run_completes_weeks_that_were_left_with_their_headline(published, server, tmp_path) -> None:
+    ledger = tmp_path / "deliveries.sqlite"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(deliver, "_complete", lambda report, entry, ledger, webhook: entry)
+        for week in ("2026-W46", WEEK):
+            post(build_report(published, window_id=week), server, tmp_path)
+    with deliver.postbox(ledger) as box:
+        assert box is not None
+        box.ledger.record(deliver.LedgerEntry(key="weekly/2020-W01", state="planned"), "posted", message_id="1")
+        box.ledger.record(deliver.LedgerEntry(key="weekly/2026-W45", state="planned"), "uncertain")
+    done = complete_unfinished(published, webhook_url=server.url, deliveries_path=ledger)
+    assert [(one.key, one.state, one.problem) for one in done] == [
+        (KEY, "sent", None),
+        ("weekly/2026-W46", "sent", None),
+    ]
+    assert all(message.payload["embeds"] for message in server.messages.values())
+    assert [method for method, _ in server.requests] == ["POST", "POST", "PATCH", "PATCH"]
+    assert complete_unfinished(published, webhook_url=server.url, deliveries_path=ledger) == []
+
+
+def test_what_discord_refuses_is_said_and_the_next_run_tries_again(report, server, tmp_path, monkeypatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(deliver, "discord_content", lambda report: "x" * 2001)
+        assert "HTTP 400, code 50035" in str(post(report, server, tmp_path).problem)
+    assert (states(tmp_path), server.messages) == ([(KEY, "failed")], {})
+    with monkeypatch.context() as patch:
+        patch.setattr(deliver, "discord_embed", lambda report: {"title": "x" * 257})
+        assert "posted without its details" in str(post(report, server, tmp_path).problem)
+    assert post(report, server, tmp_path).problem is None
+    assert [method for method, _ in server.requests] == ["POST", "POST", "PATCH", "PATCH"]
+    assert server.only.payload["embeds"]
+
+
 def test_a_message_that_was_deleted_is_not_posted_again(report, server, tmp_path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(deliver, "_complete", lambda report, entry, ledger, webhook: entry)
@@ -232,7 +360,8 @@ def test_a_message_that_was_deleted_is_not_posted_again(report, server, tmp_path
     server.messages.clear()
     delivery = post(report, server, tmp_path)
     assert "deleted in Discord" in str(delivery.problem)
-    assert not server.messages
+    assert post(report, server, tmp_path).state == "already_sent"
+    assert [method for method, _ in server.requests] == ["POST", "PATCH"]
 
 
 def test_the_server_would_have_refused_what_is_too_long(server) -> None:

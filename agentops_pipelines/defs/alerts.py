@@ -13,7 +13,7 @@ import dagster as dg
 
 from agentops_pipelines.defs.failures import step_failures
 from agentops_pipelines.defs.ingest import OWNERS, utc_now
-from agentops_pipelines.defs.report import WEEKLY
+from agentops_pipelines.defs.report import WEEKLY, complete_earlier
 from agentops_pipelines.settings import Config, Settings, SettingsError, load_settings
 
 if TYPE_CHECKING:
@@ -156,6 +156,7 @@ def _tell(found: "Sequence[Alert]", settings: Settings) -> dg.AssetCheckResult:
     if settings.discord_webhook_url is None:
         return _check(passed=True, description=NO_WEBHOOK)
     from agentops_pipelines.report.alerts import tell_alerts
+    from agentops_pipelines.report.text import many
 
     told = tell_alerts(
         found,
@@ -165,9 +166,8 @@ def _tell(found: "Sequence[Alert]", settings: Settings) -> dg.AssetCheckResult:
         deliveries_path=settings.home / "deliveries.sqlite",
     )
     logger.info("Discord: alerts %s", told.state)
-    description = f"{told.changes} change{'' if told.changes == 1 else 's'}: {told.state}" + (
-        f": {told.problem}" if told.problem else ""
-    )
+    complete_earlier(settings)
+    description = f"{many(told.changes, 'change')}: {told.state}" + (f": {told.problem}" if told.problem else "")
     return _check(passed=told.state not in ("failed", "uncertain"), description=description)
 
 

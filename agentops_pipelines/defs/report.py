@@ -90,9 +90,24 @@ def _deliver(report: Report, settings: Settings) -> dg.AssetCheckResult:
         deliveries_path=settings.home / "deliveries.sqlite",
     )
     logger.info("Discord: %s %s", delivery.key, delivery.state)
+    complete_earlier(settings)
     passed = delivery.state in ("sent", "already_sent")
     description = f"{delivery.key}: {delivery.state}" + (f": {delivery.problem}" if delivery.problem else "")
     return _check(passed=passed, description=description)
+
+
+def complete_earlier(settings: Settings) -> None:
+    """Weeks that an earlier run left in Discord with their headline alone get the rest. Needs a webhook."""
+    from agentops_pipelines.report.deliver import complete_unfinished
+
+    assert settings.discord_webhook_url is not None
+    done = complete_unfinished(
+        settings.published_path,
+        webhook_url=settings.discord_webhook_url.get_secret_value(),
+        deliveries_path=settings.home / "deliveries.sqlite",
+    )
+    for delivery in done:
+        logger.info("Discord: %s %s", delivery.key, delivery.problem or "completed")
 
 
 def _check(*, passed: bool, description: str) -> dg.AssetCheckResult:

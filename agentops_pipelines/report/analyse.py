@@ -23,6 +23,7 @@ from agentops_pipelines.report.fetch import (
     MODELS,
     QUARANTINE,
     QUERIES,
+    REVISED,
     RUN,
     SESSION_TYPES,
     SOURCES,
@@ -33,7 +34,7 @@ from agentops_pipelines.report.fetch import (
 )
 from agentops_pipelines.report.registry import SECTIONS
 from agentops_pipelines.report.sections import Answer, answer
-from agentops_pipelines.report.text import clean_name
+from agentops_pipelines.report.text import clean_name, usd
 from agentops_pipelines.settings import Thresholds
 
 KNOWN_SOURCES = {"openclaw": "OpenClaw", "litellm": "LiteLLM"}
@@ -80,6 +81,8 @@ class Basis:
 
     rank: Literal["cost", "list"]
     cost: CostBasis
+    configured: Literal["spend", "estimate", "list"]
+    """`cost_basis` of the settings."""
     estimate_share: float | None
     """Share of calls whose cost is OpenClaw's estimate."""
 
@@ -167,6 +170,15 @@ class Trend:
     tokens_per_call: Decimal
     price_mix: Decimal
     rows: tuple[TrendRow, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Revision:
+    """The week before was posted with another figure than it has by now: late data came. None is an unknown price."""
+
+    posted: Decimal | None
+    now: Decimal | None
+    rank: Literal["cost", "list"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -268,6 +280,7 @@ class Report:
     activity: Activity
     tokens: Tokens
     trend: Trend
+    revision: Revision | None
     categories: tuple[Group, ...]
     agents: tuple[Group, ...]
     session_types: tuple[SessionType, ...]
@@ -305,6 +318,7 @@ def analyse(frames: Mapping[str, pl.DataFrame]) -> Report:
         activity=_activity(summary),
         tokens=Tokens(**{name: summary[name] or 0 for name in Tokens.__dataclass_fields__}),
         trend=_trend(summary, frames[TREND.name], basis),
+        revision=_revision(frames),
         categories=tuple(
             _group(row, basis, name=clean_name(row["category"]))
             for row in frames[CATEGORIES.name].iter_rows(named=True)
@@ -360,7 +374,22 @@ def _basis(summary: Mapping[str, Any], run: Mapping[str, Any]) -> Basis:
         cost = "estimate"
     elif estimated:
         cost = "mixed"
-    return Basis(rank=summary["rank_basis"], cost=cost, estimate_share=_share(estimated, calls))
+    return Basis(
+        rank=summary["rank_basis"],
+        cost=cost,
+        configured=run["cost_basis"],
+        estimate_share=_share(estimated, calls),
+    )
+
+
+def _revision(frames: Mapping[str, pl.DataFrame]) -> Revision | None:
+    """None where nothing was posted, or where the figure that was shown is still the same."""
+    if REVISED.name not in frames or not frames[REVISED.name].height:
+        return None
+    row = frames[REVISED.name].row(0, named=True)
+    if usd(row["posted_usd"]) == usd(row["now_usd"]):
+        return None
+    return Revision(posted=row["posted_usd"], now=row["now_usd"], rank=row["rank_basis"])
 
 
 def _money(row: Mapping[str, Any], basis: Basis) -> Money:

@@ -21,7 +21,7 @@ import sqlite3
 import ssl
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,7 +33,9 @@ from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from agentops_pipelines.report import words
 from agentops_pipelines.report.analyse import Report
+from agentops_pipelines.report.build import build_report
 from agentops_pipelines.report.chart import chart_png
+from agentops_pipelines.report.fetch import UnknownWindow
 from agentops_pipelines.report.files import chart_name
 from agentops_pipelines.report.render import discord_content, discord_embed
 from agentops_pipelines.report.text import usd
@@ -49,6 +51,9 @@ MAX_WAIT_SECONDS = 60.0
 
 LOCK_SECONDS = 300.0
 """How long to wait for another process that is delivering."""
+
+WEEKLY = "weekly/"
+"""Beginning of the ledger keys of reports."""
 
 NO_MENTIONS: dict[str, list[str]] = {"parse": []}
 
@@ -99,7 +104,7 @@ class LedgerEntry:
 
 def delivery_key(window_id: str) -> str:
     """The key of a week's delivery: `weekly/2026-W47`."""
-    return f"weekly/{window_id}"
+    return f"{WEEKLY}{window_id}"
 
 
 def post_weekly(report: Report, *, webhook_url: str, deliveries_path: Path) -> Delivery:
@@ -116,6 +121,18 @@ def post_weekly(report: Report, *, webhook_url: str, deliveries_path: Path) -> D
             return Delivery(key=key, state="failed", message_id=None, problem="another process is delivering")
         with _Ledger.opened(deliveries_path) as ledger, _secret_stays_out_of_logs():
             return _deliver(report, key, ledger, webhook_url)
+
+
+def complete_unfinished(published_path: Path, *, webhook_url: str, deliveries_path: Path) -> list[Delivery]:
+    """Add the details to weeks whose process died, or found Discord away, after the headline. Posts no message."""
+    finished = []
+    for entry in deliveries(deliveries_path):
+        if entry.state != "posted" or not entry.key.startswith(WEEKLY):
+            continue
+        with suppress(UnknownWindow):  # the file was restored to a day before that week
+            report = build_report(published_path, window_id=entry.key.removeprefix(WEEKLY))
+            finished.append(post_weekly(report, webhook_url=webhook_url, deliveries_path=deliveries_path))
+    return finished
 
 
 def resend(key: str, *, deliveries_path: Path) -> None:
@@ -254,6 +271,8 @@ def _complete(report: Report, entry: LedgerEntry, ledger: "_Ledger", webhook: "_
         outcome = _patch_details(webhook, str(entry.message_id), report, chart)
         if outcome.message_id:
             return ledger.record(entry, "complete", totals=_totals(report))
+        if outcome.is_gone:
+            return ledger.record(entry, "complete", problem=outcome.problem)
         wait = outcome.wait(pause)
         if wait is None:
             return ledger.record(entry, "posted", problem=f"posted without its details: {outcome.problem}")
@@ -271,6 +290,8 @@ class _Outcome:
     message_id: str | None = None
     is_uncertain: bool = False
     may_repeat: bool = False
+    is_gone: bool = False
+    """The message that was to be changed is no longer there."""
     retry_after: float | None = None
     problem: str = ""
 
@@ -349,7 +370,8 @@ def _read_answer(response: requests.Response) -> _Outcome:
         return _Outcome(may_repeat=True, retry_after=wait, problem=f"Discord asks to wait {wait:g} s")
     if 400 <= status < 500 and status != 408 and not response.history:
         code = answer.get("code")
-        return _Outcome(problem=_refusal(status, code if isinstance(code, int) else 0))
+        problem = _refusal(status, code if isinstance(code, int) else 0)
+        return _Outcome(is_gone=code == _MESSAGE_DELETED, problem=problem)
     return _Outcome(is_uncertain=True, problem=f"unclear answer (HTTP {status})")
 
 
@@ -490,6 +512,7 @@ def _totals(report: Report) -> dict[str, Any]:
     money = report.money
     return {
         "rank_basis": report.basis.rank,
+        "cost_basis": report.basis.configured,
         "cost_usd": None if money.cost is None else str(money.cost),
         "list_usd": None if money.list_price is None else str(money.list_price),
         "shown": usd(money.rank),
@@ -500,6 +523,12 @@ def _totals(report: Report) -> dict[str, Any]:
 
 
 def _changed_since(entry: LedgerEntry, report: Report) -> str | None:
-    """Whether late data changed what the message says."""
-    before, now = entry.totals.get("shown"), usd(report.money.rank)
-    return None if before == now else f"posted with {before}; with late data it is {now}"
+    """Whether late data changed what the message says; another kind of money is no change of it."""
+    before, now = entry.totals, _totals(report)
+    # What was posted before the ledger kept `cost_basis` is taken to be of the same.
+    is_same_money = before.get("rank_basis") == now["rank_basis"] and (
+        now["rank_basis"] == "list" or before.get("cost_basis", now["cost_basis"]) == now["cost_basis"]
+    )
+    if not is_same_money or before.get("shown") == now["shown"]:
+        return None
+    return f"posted with {before.get('shown')}; with late data it is {now['shown']}"

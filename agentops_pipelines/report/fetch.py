@@ -164,6 +164,19 @@ ORDER BY items DESC, source, reason
 """,
 )
 
+REVISED = Query(
+    name="revised",
+    sql="""
+SELECT d.rank_basis, d.posted_usd, CASE d.rank_basis WHEN 'list' THEN s.list_usd ELSE s.cost_usd END AS now_usd
+FROM core.windows AS w
+JOIN ops.deliveries AS d ON d.key = 'weekly/' || w.previous_window_id AND d.state IN ('posted', 'complete')
+JOIN mart.weekly_summary AS s ON s.window_id = w.previous_window_id
+CROSS JOIN conf.run AS r
+WHERE w.window_id = $window_id AND (d.rank_basis = 'list' OR coalesce(d.cost_basis, r.cost_basis) = r.cost_basis)
+""",
+)
+"""What was posted of the week before, and what it is now, in the same money."""
+
 QUERIES = (
     SUMMARY,
     RUN,
@@ -188,7 +201,7 @@ def section_query(section: Section) -> Query:
 def fetch(published_path: Path, *, window_id: str) -> dict[str, pl.DataFrame]:
     """The frame of every query, by the query's name, all from one published state.
 
-    A section whose tables the file does not have, because an earlier version published it, has no frame.
+    What reads a table or column that the file does not have, because an earlier version published it, has no frame.
 
     Raises PublishedMissing before the first run and UnknownWindow for a window that the file does not have.
     """
@@ -203,7 +216,7 @@ def fetch(published_path: Path, *, window_id: str) -> dict[str, pl.DataFrame]:
             known = con.execute("SELECT min(window_id), max(window_id) FROM core.windows WHERE kind = 'iso_week'")
             first, last = known.fetchall()[0]
             raise UnknownWindow(f"There is no window {window_id!r}: the data has the weeks {first} to {last}.")
-        for section in SECTIONS:
-            with suppress(duckdb.CatalogException):
-                frames[section.name] = con.query(section.sql, params={"window_id": window_id}).pl()
+        for query in (REVISED, *map(section_query, SECTIONS)):
+            with suppress(duckdb.CatalogException, duckdb.BinderException):
+                frames[query.name] = con.query(query.sql, params={"window_id": window_id}).pl()
     return frames

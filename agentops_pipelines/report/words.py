@@ -8,7 +8,17 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
-from agentops_pipelines.report.analyse import Attention, Basis, Coverage, Report, Source, TopSession, Trend, Window
+from agentops_pipelines.report.analyse import (
+    Attention,
+    Basis,
+    Coverage,
+    Report,
+    Revision,
+    Source,
+    TopSession,
+    Trend,
+    Window,
+)
 from agentops_pipelines.report.text import NO_PRICE, count, delta, fit, percent, signed_usd, tokens, usd
 
 TITLE = "Agent costs"
@@ -34,6 +44,8 @@ def circumstances(report: Report) -> list[str]:
     """The headline without its money: change, coverage, and what is missing."""
     window, coverage = report.window, report.coverage
     parts = [change(report)]
+    if report.revision is not None:
+        parts.append(revised(report.revision, report.window))
     if not window.is_complete:
         parts.append("week not over yet")
     if window.has_data and coverage.matched_share is not None:
@@ -92,6 +104,12 @@ def change(report: Report) -> str:
     if trend.change_share is None:
         return f"{signed_usd(trend.change)} against {usd(trend.previous)} in {before}"
     return f"{delta(trend.change_share)} against {before}"
+
+
+def revised(revision: Revision, window: Window) -> str:
+    """That the week before costs something else by now than was posted: `week 46 revised $41.20 → $43.10`."""
+    at_list = " at list prices" if revision.rank == "list" else ""
+    return f"{previous_name(window)} revised {usd(revision.posted)} → {usd(revision.now)}{at_list}"
 
 
 def change_amount(report: Report) -> str:
