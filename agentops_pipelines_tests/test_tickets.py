@@ -4,9 +4,6 @@ Every figure of the first world can be added up on paper: a call from `line` has
 """
 
 import math
-import random
-import statistics
-from collections import defaultdict
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -381,79 +378,3 @@ def test_three_tickets_make_no_p80_and_a_method_with_one_has_no_factor(con: Any)
 )
 def test_every_condition_matters(con: Any, name: str) -> None:
     assert survivors(con, tables()[name].sql) == []
-
-
-# --- against a computation of its own
-
-
-def calibration(pairs: list[tuple[str, float]]) -> dict[str, tuple[float, float | None]]:
-    """method -> (log factor, 80 % residual) from (method, log ratio): by the textbook, each ticket left out in turn."""
-    by_method: dict[str, list[float]] = defaultdict(list)
-    for method, ratio in pairs:
-        by_method[method].append(ratio)
-    total, methods = len(pairs), len(by_method)
-    grand = statistics.fmean(ratio for _, ratio in pairs)
-    means = {method: statistics.fmean(found) for method, found in by_method.items()}
-    sigma2 = sum((ratio - means[method]) ** 2 for method, ratio in pairs) / (total - methods)
-    q = sum(len(found) * (means[method] - grand) ** 2 for method, found in by_method.items()) / sigma2
-    c = (total - sum(len(found) ** 2 for found in by_method.values()) / total) / sigma2
-    tau2 = max(0.0, (q - (methods - 1)) / c) if methods > 1 else 0.0
-
-    def predict(samples: dict[str, list[float]], method: str) -> float:
-        kept = {name: found for name, found in samples.items() if found}
-        weights = {n: 1 / (tau2 + sigma2 / len(f)) if tau2 else float(len(f)) for n, f in kept.items()}
-        centre = sum(weights[n] * statistics.fmean(f) for n, f in kept.items()) / sum(weights.values())
-        if method not in kept or not tau2:
-            return centre
-        own = tau2 / (tau2 + sigma2 / len(kept[method]))
-        return own * statistics.fmean(kept[method]) + (1 - own) * centre
-
-    residuals = []
-    for method, found in by_method.items():
-        for number, ratio in enumerate(found):
-            others = {**by_method, method: found[:number] + found[number + 1 :]}
-            residuals.append(ratio - predict(others, method))
-    rank = math.ceil((total + 1) * 4 / 5)
-    high = sorted(residuals)[rank - 1] if rank <= total else None
-    return {method: (predict(by_method, method), high) for method in by_method}
-
-
-SIMULATIONS = {
-    "five methods, 120 tickets": (1, {"a": 1.0, "b": 1.5, "c": 0.6, "d": 2.5, "e": 1.0}, (60, 30, 20, 8, 2), 0.5),
-    "methods that do not differ": (2, {"a": 1.2, "b": 1.2, "c": 1.2}, (10, 6, 4), 0.9),
-    "one method": (3, {"a": 2.0}, (6,), 0.4),
-    "a method of one ticket": (4, {"a": 0.5, "b": 6.0}, (7, 1), 0.3),
-}
-
-
-@pytest.mark.parametrize("name", SIMULATIONS)
-def test_factors_equal_an_independent_computation(name: str, tmp_path: Any) -> None:
-    """Tickets with known factors, one request each: SQL and Python agree to nine digits."""
-    seed, factors, counts, noise = SIMULATIONS[name]
-    dice = random.Random(seed)
-    issues, changes, requests, pairs = [], [], [], []
-    for (method, factor), count in zip(factors.items(), counts, strict=True):
-        for _ in range(count):
-            number = len(issues) + 1
-            points = dice.choice((1.0, 2.0, 3.0, 5.0, 8.0))
-            tokens = round(points * 1_000 * factor * math.exp(dice.gauss(0, noise)))
-            issues.append(ticket(number, "done", story_points=points, method=method))
-            changes += [move(number, "1", day(12), "todo", "doing"), move(number, "2", day(13), "doing", "done")]
-            spent = {"prompt_tokens": tokens - 10, "total_tokens": tokens, "ticket_key": f"OPS-{number}"}
-            requests.append(request(f"r{number}", day(12), **spent))
-            pairs.append((method, math.log(tokens / (points * 1_000))))
-    issues.append(ticket(999, "doing", story_points=1.0, method=next(iter(factors))))
-    requests.append(request("open", day(12), ticket_key="OPS-999"))
-    expected = calibration(pairs)
-    jira = jira_batch(issues=issues, changes=changes)
-    toml = "[tickets]\nmin_tickets = 1\n"
-    with built(tmp_path, batch(requests=requests), jira, toml=toml, only=["mart.method_calibration"]) as con:
-        found = {row["method"]: row for row in rows(con, "SELECT * FROM mart.method_calibration")}
-        left = survivors(con, tables()["mart.method_calibration"].sql) if seed == 1 else []
-    assert left == []
-    assert set(found) == {*factors, "all methods"}
-    for method, (theta, high) in expected.items():
-        assert found[method]["log_factor"] == pytest.approx(theta, abs=1e-9)
-        assert found[method]["p50_factor"] == pytest.approx(math.exp(theta), rel=1e-9)
-        assert high is not None
-        assert found[method]["p80_factor"] == pytest.approx(math.exp(theta + high), rel=1e-9)

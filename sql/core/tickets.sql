@@ -61,7 +61,7 @@ begun AS (
     coalesce(s.category, '') AS category,
     k.kind,
     CASE WHEN coalesce(p.first_category, s.category) = 'indeterminate' THEN i.created_at ELSE p.started_at END AS started_at,
-    CASE WHEN s.category = 'done' THEN coalesce(p.done_at, i.resolved_at, i.updated_at) END AS done_at,
+    CASE WHEN s.category = 'done' THEN coalesce(p.done_at, i.resolved_at, i.updated_at, i.read_at) END AS done_at,
     coalesce(p.status_since, i.created_at) AS status_since,
     coalesce(p.starts, CAST(0 AS BIGINT))
       + CASE WHEN coalesce(p.first_category, s.category) = 'indeterminate' THEN CAST(1 AS BIGINT) ELSE CAST(0 AS BIGINT) END AS starts
