@@ -133,6 +133,9 @@ SESSIONS = (
     session("late", "subagent:x5"),
     session("both", "subagent:x6"),
     session("chat", "telegram:direct:~1"),
+    session("alone", "subagent:x7", "OPS-2"),
+    session("one of two", "subagent:x8", "OPS-2"),
+    session("two of two", "subagent:x9"),
 )
 LINES = (
     *turn("named", "named", day(18)),
@@ -161,8 +164,14 @@ LINES = (
     *turn("both", "both-3", day(18, 14)),
     *turn("chat", "chat-1", day(18)),
     *turn("chat", "chat-2", day(18, 13)),
+    # traces: one within a session, one over two, one in a session that people talk in
+    *turn("alone", "alone-1", day(12)),
+    *turn("one of two", "two-1", day(12)),
+    *turn("two of two", "two-2", day(12, 13)),
+    *turn("chat", "chat-3", day(12)),
+    *turn("chat", "chat-4", day(12, 13)),
 )
-ANSWERS = ("heir-1", "chat-1", "both-1", "both-2")
+ANSWERS = ("heir-1", "chat-1", "both-1", "both-2", "alone-1", "two-1", "two-2", "chat-3", "chat-4")
 LINES = tuple({**one, "response_id": one["line_id"]} if one["line_id"] in ANSWERS else one for one in LINES)
 REQUESTS = (
     request("heir-1", day(18), ticket_key="OPS-2"),
@@ -189,6 +198,13 @@ REQUESTS = (
     request("raised", day(18), ticket_key="OPS-11", prompt_tokens=7_990, total_tokens=8_000),
     # in the week before
     request("early", day(12), ticket_key="OPS-2"),
+    request("alone-1", day(12), trace_id="session"),
+    request("alone-2", day(12), trace_id="session"),
+    request("two-1", day(12), trace_id="day"),
+    request("two-2", day(12, 13), trace_id="day"),
+    request("day-3", day(12, 13), trace_id="day"),
+    request("chat-3", day(12), trace_id="talk", ticket_key="OPS-2"),
+    request("chat-4", day(12, 13), trace_id="talk"),
 )
 GONE = ({"issue_id": "i7", "listed_at": day(2)}, {"issue_id": "i1", "listed_at": day(9)})
 
@@ -273,6 +289,10 @@ def test_a_ticket_that_the_newest_list_does_not_name_is_gone(con: Any) -> None:
         ("oc/alec/torn/torn", ("ambiguous", None, "session name", 2)),
         ("ll/one-b", ("attributed", "OPS-2", "trace", 1)),
         ("ll/two-c", ("unattributed", None, "none", 0)),
+        ("ll/alone-2", ("attributed", "OPS-2", "trace", 1)),
+        ("oc/alec/two of two/two-2", ("unattributed", None, "none", 0)),
+        ("ll/day-3", ("unattributed", None, "none", 0)),
+        ("oc/alec/chat/chat-4", ("unattributed", None, "none", 0)),
         ("oc/alec/heir/heir-1", ("attributed", "OPS-2", "request", 1)),
         ("oc/alec/heir/heir-2", ("attributed", "OPS-2", "session", 1)),
         ("oc/alec/chat/chat-1", ("attributed", "OPS-2", "request", 1)),
@@ -321,7 +341,15 @@ def test_coverage_counts_ambiguous_and_unattributed_work_beside_the_rest(con: An
     assert (found["ambiguous", "session name"]["calls"], found["ambiguous", "text"]["total_tokens"]) == (1, 160)
     assert found["unattributed", "none"]["tickets"] == 0
     assert sum(row["token_share"] for row in found.values()) == pytest.approx(1)
-    assert rows(con, "SELECT total_tokens AS n FROM mart.ticket_coverage WHERE window_id = '2026-W46'") == [{"n": 160}]
+    before = (
+        "SELECT evidence, total_tokens AS n FROM mart.ticket_coverage WHERE window_id = '2026-W46' ORDER BY evidence"
+    )
+    assert [tuple(row.values()) for row in rows(con, before)] == [
+        ("none", 3 * 160),
+        ("request", 2 * 160),
+        ("session name", 2 * 160),
+        ("trace", 160),
+    ]
 
 
 # --- what it teaches

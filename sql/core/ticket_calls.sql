@@ -1,8 +1,8 @@
 -- Which ticket each model call worked for, and how that is known. Only tickets that Jira knows count, by any key they ever had.
 -- Best evidence first: the ticket that the client sent along; a session named exactly like it; the one ticket of the same trace,
--- then of the same session (not of sessions that people talk in: they go on for weeks); a key in the session's label, the job's
--- name, the turn's message or the session's first message, if the turn lies in the ticket's life. Several tickets by the same
--- evidence are never split: the call is ambiguous.
+-- then of the same session (not of sessions that people talk in: they go on for weeks; nor of traces over several sessions: one
+-- of OpenClaw may cover all that an agent does); a key in the session's label, the job's name, the turn's message or the session's
+-- first message, if the turn lies in the ticket's life. Several tickets by the same evidence are never split: the call is ambiguous.
 -- Grain: one row per call of core.calls (call_id).
 -- Columns:
 --   call_id  call
@@ -52,19 +52,20 @@ direct AS (
   LEFT JOIN named n ON n.agent_id = c.agent_id AND n.session_id = c.session_id
 ),
 known AS (
-  SELECT d.trace_id, d.agent_id, d.session_id, coalesce(d.request_issue, d.named_issue) AS issue_id
+  SELECT d.trace_id, d.agent_id, d.session_id, coalesce(d.request_issue, d.named_issue) AS issue_id, s.is_mixed
   FROM direct d
+  LEFT JOIN sessions s ON s.agent_id = d.agent_id AND s.session_id = d.session_id
 ),
 traces AS (
   SELECT x.trace_id, min(x.issue_id) AS issue_id
   FROM known x
   GROUP BY x.trace_id
-  HAVING count(DISTINCT x.issue_id) = 1
+  HAVING count(DISTINCT x.issue_id) = 1 AND count(DISTINCT x.session_id) <= 1 AND NOT bool_or(coalesce(x.is_mixed, false))
 ),
 inherited AS (
   SELECT x.agent_id, x.session_id, min(x.issue_id) AS issue_id
   FROM known x
-  JOIN sessions s ON s.agent_id = x.agent_id AND s.session_id = x.session_id AND NOT s.is_mixed
+  WHERE NOT x.is_mixed
   GROUP BY x.agent_id, x.session_id
   HAVING count(DISTINCT x.issue_id) = 1
 ),
