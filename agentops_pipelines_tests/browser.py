@@ -115,7 +115,8 @@ def open_browser(program: str) -> Iterator[Page]:
             stderr=subprocess.DEVNULL,
         )
         try:
-            with connect(_page_address(Path(profile), process), max_size=None) as connection:
+            # Events that nobody read hold its answer to our goodbye back: no use in waiting for it.
+            with connect(_page_address(Path(profile), process), max_size=None, close_timeout=1) as connection:
                 page = Page(connection)
                 for domain in ("Page", "Runtime", "Network"):
                     page.call(f"{domain}.enable")
