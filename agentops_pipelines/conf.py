@@ -251,7 +251,8 @@ def _data_range(writer: Writer, as_of: datetime) -> tuple[datetime, datetime]:
         "SELECT min(first_at), max(last_at) FROM ("
         "SELECT min(least(written_at, started_at)) AS first_at, max(greatest(written_at, started_at)) AS last_at "
         "FROM raw.openclaw_lines UNION ALL "
-        "SELECT min(started_at), max(started_at) FROM raw.litellm_spend_logs)"
+        "SELECT min(started_at), max(started_at) FROM raw.litellm_spend_logs UNION ALL "
+        "SELECT min(started_at), max(started_at) FROM raw.otel_spans)"
     ).fetchall()[0]
     earliest = as_of - timedelta(days=14)
     return min(first or earliest, earliest), max(last or as_of, as_of)
@@ -261,7 +262,9 @@ def _models(writer: Writer) -> tuple[set[PricedModel], dict[str, str]]:
     """The models that need a price, and which model each group is primarily served by."""
     pairs = writer.con.execute(
         "SELECT DISTINCT provider, model FROM raw.openclaw_lines WHERE kind = 'assistant' "
-        "UNION SELECT DISTINCT provider, model FROM raw.litellm_spend_logs"
+        "UNION SELECT DISTINCT provider, model FROM raw.litellm_spend_logs "
+        "UNION SELECT DISTINCT provider, coalesce(served_model, request_model) FROM raw.otel_spans "
+        "WHERE kind <> 'other'"
     ).fetchall()
     groups = writer.con.execute(
         "SELECT model_group, model FROM raw.litellm_deployments WHERE model IS NOT NULL "

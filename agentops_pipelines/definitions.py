@@ -9,6 +9,7 @@ from agentops_pipelines.defs.alerts import alerts, alerts_asset, hourly_alerts, 
 from agentops_pipelines.defs.jira import jira
 from agentops_pipelines.defs.litellm import litellm
 from agentops_pipelines.defs.openclaw import openclaw
+from agentops_pipelines.defs.otel import otel
 from agentops_pipelines.defs.report import report_asset
 from agentops_pipelines.defs.schedule import monday_report, weekly_report
 from agentops_pipelines.defs.tables import table_key, tables_asset
@@ -26,6 +27,7 @@ def defs() -> dg.Definitions:
             openclaw,
             litellm,
             jira,
+            otel,
             tables_asset(tables),
             report_asset(table_key(table.name) for table in tables.values() if table.schema == "mart"),
             alerts_asset(),

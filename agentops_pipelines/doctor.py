@@ -26,6 +26,7 @@ from agentops_pipelines.sources.jira.client import JiraClient
 from agentops_pipelines.sources.jira.reader import check_jira, no_projects
 from agentops_pipelines.sources.litellm.client import ProxyClient, Refused
 from agentops_pipelines.sources.openclaw.files import DATABASE, SETTING, check_state_dir
+from agentops_pipelines.sources.otlp.reader import check_directory, count_files
 from agentops_pipelines.sources.privacy import shown_url
 from agentops_pipelines.sources.schemas import LITELLM_KEYS
 from agentops_pipelines.warehouse import WarehouseError, read_published
@@ -156,6 +157,8 @@ def _sources(settings: Settings) -> Iterator[Finding]:
         yield _from_source("LiteLLM", lambda: _litellm(settings))
     if settings.jira_base_url:
         yield _from_source("Jira", lambda: _jira(settings))
+    if settings.otlp_dir is not None:
+        yield _spans(settings.otlp_dir)
     if not settings.has_litellm:
         yield Finding(
             status="warn",
@@ -169,12 +172,16 @@ def _from_source(subject: str, check: Callable[[], str]) -> Finding:
     try:
         return Finding(status="ok", subject=subject, detail=check())
     except SourceError as error:
-        return Finding(
-            status="fail",
-            subject=subject,
-            detail=f"{error.setting}={error.value}: {error.problem}",
-            remedy=error.remedy,
-        )
+        return _failure(subject, error)
+
+
+def _failure(subject: str, error: SourceError) -> Finding:
+    return Finding(
+        status="fail",
+        subject=subject,
+        detail=f"{error.setting}={error.value}: {error.problem}",
+        remedy=error.remedy,
+    )
 
 
 def _state_dir(state_dir: StateDir) -> str:
@@ -265,6 +272,21 @@ def _jira(settings: Settings) -> str:
         f"{', '.join(config.projects)}; points in {fields.points or 'no field'}, "
         f"method in {fields.method or 'no field'}"
         + (f". Name the fields under [jira] in agentops.toml: {', '.join(missing)}" if missing else "")
+    )
+
+
+def _spans(directory: Path) -> Finding:
+    """What lies there, counted by name; nothing is opened."""
+    try:
+        check_directory(directory)
+    except SourceError as error:
+        return _failure("OpenTelemetry", error)
+    files = count_files(directory)
+    return Finding(
+        status="ok" if files else "warn",
+        subject="OpenTelemetry",
+        detail=f"{directory}: {_count(range(files), 'file')} of spans",
+        remedy="" if files else "Point the collector's file exporter there (format: json, path: .../spans.jsonl).",
     )
 
 

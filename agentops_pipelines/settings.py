@@ -5,8 +5,8 @@ opens a source; `agentops doctor` does that.
 
 Environment: AGENTOPS_HOME, AGENTOPS_CONFIG, AGENTOPS_OPENCLAW_STATE_DIRS, AGENTOPS_LITELLM_BASE_URL,
 AGENTOPS_LITELLM_API_KEY, AGENTOPS_LITELLM_DATABASE_URL, AGENTOPS_SINCE, AGENTOPS_JIRA_BASE_URL, AGENTOPS_JIRA_EMAIL,
-AGENTOPS_JIRA_API_TOKEN, AGENTOPS_DISCORD_WEBHOOK_URL. A secret may be given as `<NAME>_FILE`, the path of a file that
-holds it.
+AGENTOPS_JIRA_API_TOKEN, AGENTOPS_OTLP_DIR, AGENTOPS_DISCORD_WEBHOOK_URL. A secret may be given as `<NAME>_FILE`, the
+path of a file that holds it.
 """
 
 import os
@@ -367,6 +367,7 @@ class _Environment(BaseSettings):
     jira_base_url: str = ""
     jira_email: str = ""
     jira_api_token: SecretStr | None = None
+    otlp_dir: Path | None = None
     discord_webhook_url: SecretStr | None = None
 
     @classmethod
@@ -398,6 +399,8 @@ class Settings:
     jira_email: str
     """Set for Jira Cloud; a Data Center's token stands alone."""
     jira_api_token: SecretStr | None
+    otlp_dir: Path | None
+    """Where the OpenTelemetry collector's file exporter writes."""
     discord_webhook_url: SecretStr | None
     demo: bool
     as_of: datetime | None
@@ -452,6 +455,7 @@ def load_settings(environ: Mapping[str, str] | None = None, *, demo: bool | None
         jira_base_url=parsed.jira_base_url.rstrip("/"),
         jira_email=parsed.jira_email,
         jira_api_token=parsed.jira_api_token,
+        otlp_dir=parsed.otlp_dir.expanduser().absolute() if parsed.otlp_dir else None,
         discord_webhook_url=parsed.discord_webhook_url,
         demo=False,
         as_of=None,

@@ -29,7 +29,7 @@ from agentops_pipelines.sources.batches import Batch, Ledger, LedgerEntry, Quara
 from agentops_pipelines.sources.schemas import RAW_TABLES, Keep, RawTable
 from agentops_pipelines.sqltables import SqlTable
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """Raise it with every change of a raw or ops table. Changes are additive: earlier files are upgraded in place."""
 
 KEPT_DAILIES = 7
@@ -63,8 +63,8 @@ _OPS_DOCS: dict[str, tuple[str, str]] = {
     "ledger": (
         "How far each item of a source was read: what has not changed is not read again.",
         """
-        source openclaw or litellm
-        host configured name of the machine; '' for the gateway
+        source openclaw, litellm, jira or otel
+        host configured name of the machine; '' where a source has none
         item file, database or window of time
         position how far it was read
         fingerprint what shows that it is still the same item
@@ -75,7 +75,7 @@ _OPS_DOCS: dict[str, tuple[str, str]] = {
         "Every load of a source, also the ones that failed.",
         """
         load_id number of the load
-        source openclaw or litellm
+        source openclaw, litellm, jira or otel
         scope machine or part of the source
         started_at start
         finished_at end
@@ -90,7 +90,7 @@ _OPS_DOCS: dict[str, tuple[str, str]] = {
     "quarantine": (
         "Inputs that could not be understood: each costs only itself.",
         """
-        source openclaw or litellm
+        source openclaw, litellm, jira or otel
         host configured name of the machine
         item file, database or window of time
         position where in it

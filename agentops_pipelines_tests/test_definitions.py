@@ -94,7 +94,7 @@ def test_every_table_is_one_asset_with_documentation_and_lineage() -> None:
         assert node.description, key
         assert node.owners, key
         assert node.kinds, key
-        assert node.group_name in ("raw_openclaw", "raw_litellm", "raw_jira", "core", "mart", "report"), key
+        assert node.group_name in ("raw_openclaw", "raw_litellm", "raw_jira", "raw_otel", "core", "mart", "report"), key
     calls = graph.get(dg.AssetKey(["core", "calls"]))
     upstream = {key.to_user_string() for key in calls.parent_keys}
     assert upstream == {
@@ -104,7 +104,7 @@ def test_every_table_is_one_asset_with_documentation_and_lineage() -> None:
 
 def test_the_job_is_everything_in_one_process() -> None:
     job = defs().resolve_job_def("weekly_report")
-    assert {node.name for node in job.nodes} == {"openclaw", "litellm", "jira", "tables", "report"}
+    assert {node.name for node in job.nodes} == {"openclaw", "litellm", "jira", "otel", "tables", "report"}
     assert job.executor_def is dg.in_process_executor
 
 

@@ -1,7 +1,7 @@
 """Nothing that somebody said or is called, and no secret, is anywhere after a run: not in a file, not on the terminal.
 
-One home with sentinels in every place of every source (OpenClaw of all eras, LiteLLM over HTTP and in PostgreSQL), two
-real runs: all goes well; then the proxy's address is wrong and holds a password.
+One home with sentinels in every place of every source (OpenClaw of all eras, LiteLLM over HTTP and in PostgreSQL, spans
+of both), two real runs: all goes well; then the proxy's address is wrong and holds a password.
 """
 
 from collections.abc import Iterator
@@ -20,6 +20,7 @@ from agentops_pipelines_tests.litellm_postgres import KEYS, PASSWORD, SPEND_LOGS
 from agentops_pipelines_tests.litellm_server import API_KEY, LoopbackProxy, serve_litellm
 from agentops_pipelines_tests.litellm_store import row
 from agentops_pipelines_tests.openclaw_states import Home, dumps, millis
+from agentops_pipelines_tests.otlp_files import attributes, classic, line, lines, span, usage_of_a_run
 from agentops_pipelines_tests.talkative import CHAT, MAIL, PHONE, SECRET, SENTINELS, talkative_home
 from agentops_pipelines_tests.test_openclaw_cron import (
     SCHEMA_B,
@@ -184,6 +185,31 @@ def _keys() -> list[dict[str, Any]]:
     ]
 
 
+def _spans() -> bytes:
+    content: dict[str, Any] = dict.fromkeys(
+        ("gen_ai.input.messages", "input.value", "llm.openai.messages", "ticket", "jira.key"), TEXT
+    )
+    planted = {
+        **content,
+        "metadata.user_api_key_hash": f"sk-{SECRET}",
+        "metadata.user_api_key_alias": f"phone of {PHONE}",
+        "metadata.spend_logs_metadata": str(dict.fromkeys(("ticket", "category", "method", "note"), f"{PHONE} {MAIL}")),
+        "hidden_params": dumps({"api_base": SECRET, "litellm_model_name": "azure/gpt-5.4"}).decode(),
+        "openclaw.sessionKey": f"agent:ops:telegram:{CHAT}",
+        "error.type": f"Error: {TEXT}",
+        "error.message": TEXT,
+    }
+    resource = {"service.name": f"program of {MAIL} {PHONE}", "host.name": SECRET, "process.command_args": TEXT}
+    more = {
+        "status": {"code": 2, "message": TEXT},
+        "events": [{"name": TEXT, "attributes": attributes(content)}],
+        "links": [{"attributes": attributes(content)}],
+        "traceState": f"x={SECRET}",
+    }
+    spans = [span(1, TEXT, classic("c1", **planted), **more), span(2, TEXT, usage_of_a_run(**planted), **more)]
+    return lines(line(*spans, resource=resource), TEXT.encode(), line({**spans[0], "traceId": SECRET}))
+
+
 @contextmanager
 def _proxy() -> Iterator[LoopbackProxy]:
     parameters = {"api_base": SECRET, "api_key": SECRET, "model": "azure/gpt-5.4"}
@@ -223,6 +249,9 @@ def left(tmp_path_factory: pytest.TempPathFactory) -> Left:
         monkeypatch.setenv("AGENTOPS_HOME", str(home))
         monkeypatch.setenv("AGENTOPS_OPENCLAW_STATE_DIRS", _state_dirs(root))
         monkeypatch.setenv("AGENTOPS_SINCE", "2026-11-22")
+        (root / "otlp").mkdir()
+        (root / "otlp/spans.jsonl").write_bytes(_spans())
+        monkeypatch.setenv("AGENTOPS_OTLP_DIR", str(root / "otlp"))
         monkeypatch.setenv("AGENTOPS_LITELLM_API_KEY", API_KEY)
         monkeypatch.setenv("AGENTOPS_LITELLM_BASE_URL", proxy.base_url)
         well = CliRunner().invoke(main, ["run", "--week", "2026-W48"], catch_exceptions=False)
@@ -245,7 +274,14 @@ def left(tmp_path_factory: pytest.TempPathFactory) -> Left:
 def test_the_runs_read_every_source(left: Left) -> None:
     """Otherwise there would be nothing to find."""
     assert left.exit_codes == (0, 1), left.said
-    for table in ("openclaw_lines", "openclaw_runs", "openclaw_cron_runs", "openclaw_subagent_runs", "litellm_keys"):
+    for table in (
+        "openclaw_lines",
+        "openclaw_runs",
+        "openclaw_cron_runs",
+        "openclaw_subagent_runs",
+        "litellm_keys",
+        "otel_spans",
+    ):
         assert left.tables[f"agentops.duckdb raw.{table}"] != "[]", table
     lines = left.tables["agentops.duckdb raw.openclaw_lines"]
     assert all(f"'{origin}'" in lines for origin in ("jsonl", "trajectory", "sqlite", "sqlite_archive"))

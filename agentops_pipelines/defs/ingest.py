@@ -17,7 +17,7 @@ from pathlib import Path
 import dagster as dg
 
 from agentops_pipelines.progress import counted
-from agentops_pipelines.settings import Settings
+from agentops_pipelines.settings import Settings, load_settings
 from agentops_pipelines.sources.batches import Batch, Ledger, SourceError
 from agentops_pipelines.sources.schemas import RAW_TABLES, RawTable
 from agentops_pipelines.warehouse import LoadResult, Warehouse, Writer, unwritable
@@ -30,6 +30,7 @@ NOT_CONFIGURED = {
     "openclaw": "AGENTOPS_OPENCLAW_STATE_DIRS is not set and there is no ~/.openclaw",
     "litellm": "neither AGENTOPS_LITELLM_DATABASE_URL nor AGENTOPS_LITELLM_BASE_URL is set",
     "jira": "AGENTOPS_JIRA_BASE_URL is not set",
+    "otel": "AGENTOPS_OTLP_DIR is not set",
 }
 
 
@@ -72,7 +73,31 @@ def raw_key(table: RawTable) -> dg.AssetKey:
     return dg.AssetKey(["raw", table.name])
 
 
-def raw_specs(source: str, *, kind: str) -> list[dg.AssetSpec]:
+def ingest_asset(
+    source: str, *, kind: str, description: str, parts_of: Callable[[Settings, datetime], list[Part]]
+) -> dg.AssetsDefinition:
+    """The multi-asset that loads all raw tables of a source, and its check.
+
+    `parts_of` gets the settings and the time that counts as now; no parts means that the source is not configured.
+    """
+
+    @dg.multi_asset(
+        name=source,
+        description=description,
+        specs=_raw_specs(source, kind=kind),
+        check_specs=[_source_loaded_spec(source)],
+    )
+    def ingest() -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+        settings = load_settings()
+        now = utc_now(settings)
+        parts = parts_of(settings, now)
+        loaded = load_parts(warehouse_of(settings), source, parts, observed_at=now)
+        yield from results(source, loaded, configured=bool(parts))
+
+    return ingest
+
+
+def _raw_specs(source: str, *, kind: str) -> list[dg.AssetSpec]:
     """One asset per raw table of a source, documented from its declared schema."""
     return [
         dg.AssetSpec(
@@ -91,7 +116,7 @@ def raw_specs(source: str, *, kind: str) -> list[dg.AssetSpec]:
     ]
 
 
-def source_loaded_spec(source: str) -> dg.AssetCheckSpec:
+def _source_loaded_spec(source: str) -> dg.AssetCheckSpec:
     """The check that says whether a source could be read. It never blocks: a report with a gap beats no report."""
     return dg.AssetCheckSpec(
         SOURCE_LOADED,

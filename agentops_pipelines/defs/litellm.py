@@ -1,20 +1,10 @@
 """The LiteLLM ingest: one multi-asset for all raw.litellm_* tables."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import datetime, time, timedelta
 
-import dagster as dg
-
-from agentops_pipelines.defs.ingest import (
-    Part,
-    load_parts,
-    raw_specs,
-    results,
-    source_loaded_spec,
-    utc_now,
-    warehouse_of,
-)
-from agentops_pipelines.settings import Settings, load_settings
+from agentops_pipelines.defs.ingest import Part, ingest_asset
+from agentops_pipelines.settings import Settings
 from agentops_pipelines.sources.batches import Batch, Ledger, SourceError
 from agentops_pipelines.sources.litellm.api import read_api, read_configuration
 from agentops_pipelines.sources.privacy import shown_url
@@ -26,16 +16,6 @@ DATABASE_SCOPE = "PostgreSQL"
 
 FIRST_LOAD = timedelta(days=90)
 """How far back a first load by HTTP goes when AGENTOPS_SINCE does not say otherwise."""
-
-
-@dg.multi_asset(name=SOURCE, specs=raw_specs(SOURCE, kind="api"), check_specs=[source_loaded_spec(SOURCE)])
-def litellm() -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
-    """Read what is new in LiteLLM's spend logs, keys, deployments and routes."""
-    settings = load_settings()
-    now = utc_now(settings)
-    parts = proxy_parts(settings, now=now)
-    loaded = load_parts(warehouse_of(settings), SOURCE, parts, observed_at=now)
-    yield from results(SOURCE, loaded, configured=bool(parts))
 
 
 def proxy_parts(settings: Settings, *, now: datetime) -> list[Part]:
@@ -101,3 +81,11 @@ def _sample(now: datetime) -> Part:
     from agentops_pipelines.demo.sample import LITELLM_SCOPE, sample_litellm_batches  # unpacked only when asked for
 
     return Part(scope=LITELLM_SCOPE, read=lambda ledger, _: sample_litellm_batches(ledger, observed_at=now))
+
+
+litellm = ingest_asset(
+    SOURCE,
+    kind="api",
+    description="Read what is new in LiteLLM's spend logs, keys, deployments and routes.",
+    parts_of=lambda settings, now: proxy_parts(settings, now=now),
+)

@@ -65,6 +65,7 @@ def demo_settings(*, home: Path) -> Settings:
         jira_base_url="",
         jira_email="",
         jira_api_token=None,
+        otlp_dir=None,
         discord_webhook_url=None,
         demo=True,
         as_of=AS_OF,

@@ -39,7 +39,7 @@ from agentops_pipelines.settings import Thresholds
 
 KNOWN_SOURCES = {"openclaw": "OpenClaw", "litellm": "LiteLLM"}
 """Sources that are missed when they are not there."""
-_OTHER_SOURCES = {"jira": "Jira"}
+_OTHER_SOURCES = {"jira": "Jira", "otel": "OpenTelemetry"}
 
 NOTEWORTHY = Thresholds()
 """From here on a gap in the data needs attention; below it the coverage figures are enough."""

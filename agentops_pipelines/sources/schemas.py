@@ -612,6 +612,72 @@ JIRA_LISTED = RawTable(
     ),
 )
 
+OTEL_SPANS = RawTable(
+    name="otel_spans",
+    doc="Spans of traces that are about model calls or name a ticket, without any text. Traces are sampled: never add "
+    "spans up against what other sources have.",
+    source="otel",
+    key=("trace_id", "span_id"),
+    columns=_columns(
+        """
+        trace_id text trace, 32 hex digits
+        span_id text span, 16 hex digits
+        kind text call (one model call), run (its tokens are the sum of several calls) or other (kept for its ticket)
+        service text service.name of the program
+        operation text gen_ai.operation.name: chat, embeddings ...
+        provider text provider, as LiteLLM calls it
+        request_model text model asked for
+        model_group text LiteLLM: model group asked for
+        served_model text model that served
+        response_id text the provider's response id
+        litellm_call_id text LiteLLM's call id
+        agent_id text OpenClaw agent
+        session_id text OpenClaw session (2026.4 and before; later versions keep it back)
+        session_key text its session key, peer ids replaced (2026.4 and before)
+        key_hash text LiteLLM: sha256 of the virtual key
+        key_alias text LiteLLM: alias of the virtual key
+        prompt_tokens count input tokens, cached ones included; NULL when the span states no usage
+        cache_read_tokens count of these, read from the prompt cache
+        cache_write_tokens count of these, written to the prompt cache
+        output_tokens count output tokens, reasoning included
+        reasoning_tokens count reasoning tokens (part of output)
+        cost_usd usd cost, where the span states one
+        status text ok or error
+        error_kind text what went wrong, from our fixed list (see litellm/errors.py)
+        request_ticket_key text ticket that the client sent along with the request
+        span_ticket_key text ticket that an attribute of the span names
+        resource_ticket_key text ticket that an attribute of the program names (OTEL_RESOURCE_ATTRIBUTES)
+        ticket_attribute text name of that attribute
+        category text category that the client sent along
+        method text method that the client sent along
+        pipeline text pipeline that the client sent along
+        step text step that the client sent along
+        started_at time start
+        ended_at time end
+        path text file it was last read from, relative to AGENTOPS_OTLP_DIR
+        position count line in it, from 1
+        """
+    ),
+)
+
+OTEL_READS = RawTable(
+    name="otel_reads",
+    doc="Every read of a file of spans: what was met and what was left out.",
+    source="otel",
+    key=("path", "first_line"),
+    columns=_columns(
+        """
+        path text file, relative to AGENTOPS_OTLP_DIR
+        first_line count lines of the file that were read before
+        lines count lines read
+        spans count spans in them
+        kept_spans count of these, kept in raw.otel_spans
+        skipped_spans count of these, neither a model call nor with a ticket, or refused
+        skipped_lines count lines of metrics and logs
+        """
+    ),
+)
+
 RAW_TABLES: tuple[RawTable, ...] = (
     OPENCLAW_LINES,
     OPENCLAW_TRANSCRIPTS,
@@ -632,5 +698,7 @@ RAW_TABLES: tuple[RawTable, ...] = (
     JIRA_STATUSES,
     JIRA_KEYS,
     JIRA_LISTED,
+    OTEL_SPANS,
+    OTEL_READS,
 )
 """Every raw table, in the order in which the data dictionary lists them."""

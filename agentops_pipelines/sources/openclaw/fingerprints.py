@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from agentops_pipelines.sources.batches import LedgerEntry
 
-_SAMPLE = 256
+SAMPLE = 256
 """Bytes at the beginning and before the offset that must be unchanged for a file to count as grown, not rewritten."""
 
 WHOLE = "whole"
@@ -62,16 +62,16 @@ class Fingerprint:
             return False
         return self.state == WHOLE or (self.state == WAITING and not is_settled)
 
-    def continues(self, descriptor: int, position: int, status: os.stat_result) -> bool:
+    def continues(self, descriptor: int, position: int, status: os.stat_result, *, sample: int) -> bool:
         """Whether what was read is still there, so that reading can go on at `position`."""
         is_rewritten = status.st_size == self.size and status.st_mtime_ns != self.mtime_ns
         if is_rewritten or status.st_size < position:
             return False
-        return samples_of(descriptor, position=position) == self.samples
+        return samples_of(descriptor, position=position, sample=sample) == self.samples
 
 
-def samples_of(descriptor: int, *, position: int) -> str:
-    """A digest of the bytes at the beginning of a file and of those before `position`."""
-    head = os.pread(descriptor, min(_SAMPLE, position), 0)
-    tail = os.pread(descriptor, min(_SAMPLE, position), max(0, position - _SAMPLE))
+def samples_of(descriptor: int, *, position: int, sample: int) -> str:
+    """A digest of `sample` bytes at the beginning of a file and of as many before `position`."""
+    head = os.pread(descriptor, min(sample, position), 0)
+    tail = os.pread(descriptor, min(sample, position), max(0, position - sample))
     return hashlib.blake2b(head + tail, digest_size=8).hexdigest()

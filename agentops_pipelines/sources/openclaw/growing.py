@@ -1,7 +1,7 @@
 """Files that grow by whole lines, read from where the last read ended.
 
-Belongs here: the loop over a transcript or trajectory file, its last line without an end, and what the ledger gets.
-Does not belong here: what a line means.
+Belongs here: the loop over such a file, its last line without an end, and what the ledger gets. Does not belong here:
+what a line means.
 """
 
 import os
@@ -11,7 +11,7 @@ from typing import BinaryIO, Protocol, cast
 
 from agentops_pipelines.sources.batches import Batch, Ledger
 from agentops_pipelines.sources.openclaw.files import StateFile
-from agentops_pipelines.sources.openclaw.fingerprints import PARTIAL, WAITING, WHOLE, Fingerprint, samples_of
+from agentops_pipelines.sources.openclaw.fingerprints import PARTIAL, SAMPLE, WAITING, WHOLE, Fingerprint, samples_of
 from agentops_pipelines.sources.openclaw.lines import LineScanner, Progress, parse
 from agentops_pipelines.sources.openclaw.rows import Sink
 
@@ -46,9 +46,18 @@ class Content(Protocol):
 
 
 def read_growing(
-    file: StateFile, content_of: Callable[[str], Content], *, sink: Sink, ledger: Ledger, now: float
+    file: StateFile,
+    content_of: Callable[[str], Content],
+    *,
+    sink: Sink,
+    ledger: Ledger,
+    now: float,
+    sample: int = SAMPLE,
 ) -> Iterator[Batch]:
-    """What is new in a file. `content_of` gets the session id that the ledger knows, or the file name's stem."""
+    """What is new in a file. `content_of` gets the session id that the ledger knows, or the file name's stem.
+
+    `sample` bytes at the beginning and before the offset tell whether the file has grown or was rewritten.
+    """
     entry = ledger.get(sink.host, file.item)
     known = Fingerprint.of(entry, reader=sink.reader)
     is_settled = file.is_settled(now=now)
@@ -61,7 +70,11 @@ def read_growing(
         status = os.fstat(descriptor)
         start = Progress(position=0, lines=0)
         session_id = file.stem
-        if entry is not None and known is not None and known.continues(descriptor, entry.position, status):
+        if (
+            entry is not None
+            and known is not None
+            and known.continues(descriptor, entry.position, status, sample=sample)
+        ):
             start = Progress(position=entry.position, lines=known.lines)
             session_id = known.session_id
         content = content_of(session_id)
@@ -74,7 +87,7 @@ def read_growing(
                 mtime_ns=status.st_mtime_ns,
                 state=state,
                 lines=reached.lines,
-                samples=samples_of(descriptor, position=reached.position),
+                samples=samples_of(descriptor, position=reached.position, sample=sample),
                 session_id=content.session_id,
             )
             sink.read_up_to(file.item, reached.position, fingerprint.text())
@@ -93,6 +106,17 @@ def read_growing(
         else:
             _handle_last(content, scanner)
             note(WHOLE)
+
+
+def is_unchanged(file: StateFile, *, sink: Sink, ledger: Ledger) -> bool:
+    """Whether a file that is always read as a whole is the one that was read last."""
+    entry = ledger.get(sink.host, file.item)
+    return entry is not None and (entry.reader, entry.fingerprint) == (sink.reader, whole_stamp(file))
+
+
+def whole_stamp(file: StateFile) -> str:
+    """The fingerprint of a file that is always read as a whole."""
+    return f"{file.size} {file.mtime_ns}"
 
 
 def taken(sink: Sink) -> Iterator[Batch]:

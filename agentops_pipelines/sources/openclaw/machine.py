@@ -14,7 +14,7 @@ import polars as pl
 from agentops_pipelines.settings import StateDir
 from agentops_pipelines.sources.batches import Batch, Ledger
 from agentops_pipelines.sources.openclaw.files import StateFile, printable
-from agentops_pipelines.sources.openclaw.growing import opened
+from agentops_pipelines.sources.openclaw.growing import is_unchanged, opened, whole_stamp
 from agentops_pipelines.sources.openclaw.lines import parse
 from agentops_pipelines.sources.openclaw.phrases import PollPhrases
 from agentops_pipelines.sources.openclaw.rows import MAX_ROWS, Sink
@@ -108,16 +108,14 @@ def changed_content(file: StateFile, *, sink: Sink, ledger: Ledger) -> bytes | N
 
     It counts as read once the sink's next batch is committed.
     """
-    stamp = f"{file.size} {file.mtime_ns}"
-    known = ledger.get(sink.host, file.item)
-    if known is not None and (known.reader, known.fingerprint) == (sink.reader, stamp):
+    if is_unchanged(file, sink=sink, ledger=ledger):
         return None
     with opened(file, sink) as stream:
         if stream is None:
             return None
         content = stream.read()
     sink.bytes_read += len(content)
-    sink.read_up_to(file.item, len(content), stamp)
+    sink.read_up_to(file.item, len(content), whole_stamp(file))
     return content
 
 

@@ -1,40 +1,42 @@
-"""Content that never grows and may be compressed: archived transcripts in files and in SQLite.
+"""Content that may be compressed and is always read as a whole: archives in files and in SQLite, exported spans.
 
 Belongs here: reading such content in bounded memory, each time from its beginning.
 """
 
+import zlib
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
 import zstandard
 
 from agentops_pipelines.sources.batches import Batch
-from agentops_pipelines.sources.openclaw.growing import taken
+from agentops_pipelines.sources.openclaw.growing import Content, taken
 from agentops_pipelines.sources.openclaw.lines import CHUNK, Progress, parse
 from agentops_pipelines.sources.openclaw.rows import Sink
-from agentops_pipelines.sources.openclaw.transcripts import Transcript
 
 _PACKED_CHUNK = 16 * 1024
 """Small, because a few bytes can stand for many."""
 
 
-def read_whole(chunks: Iterable[bytes], transcript: Transcript, *, sink: Sink) -> Iterator[Batch]:
-    """All lines of a transcript. Damaged compression is noted; what came out before it is kept."""
-    scanner = transcript.scanner(Progress(position=0, lines=0))
+def read_whole(chunks: Iterable[bytes], content: Content, *, sink: Sink) -> Iterator[Batch]:
+    """All lines of a file or archive. Damaged compression is noted; what came out before it is kept."""
+    scanner = content.scanner(Progress(position=0, lines=0))
     try:
         for chunk in chunks:
             scanner.feed(chunk, len(chunk))
             if sink.is_full:
                 yield from taken(sink)
     except zstandard.ZstdError:
-        transcript.refuse(scanner.progress.lines, "corrupt_zstd")
+        content.refuse(scanner.progress.lines, "corrupt_zstd")
+    except zlib.error:
+        content.refuse(scanner.progress.lines, "corrupt_gzip")
     else:
         rest = scanner.rest
         if rest and (len(rest) != scanner.rest_size or parse(rest) is None):
-            transcript.refuse(scanner.progress.lines, "unterminated_line")
+            content.refuse(scanner.progress.lines, "unterminated_line")
         elif rest:
-            transcript.handle_last(rest, scanner.progress.lines)
-    transcript.finish(is_from_beginning=True, lines=scanner.progress.lines)
+            content.handle_last(rest, scanner.progress.lines)
+    content.finish(is_from_beginning=True, lines=scanner.progress.lines)
 
 
 def plain_chunks(stream: BinaryIO) -> Iterator[bytes]:

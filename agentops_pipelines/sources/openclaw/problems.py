@@ -23,6 +23,7 @@ REASONS: dict[str, str] = {
     "corrupt_sqlite": "SQLite finds the database damaged; position 0, or the last seq that could be read",
     "sqlite_keeps_changing": "the database changed during every attempt to copy it; it is tried again next time",
     "corrupt_zstd": "compressed content that does not decompress",
+    "corrupt_gzip": "compressed content that does not decompress",
     "more_problems": "the item has more problems than are listed",
 }
 """Every reason and its meaning."""

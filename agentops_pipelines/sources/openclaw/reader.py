@@ -25,7 +25,7 @@ from agentops_pipelines.sources.openclaw.cron import read_cron
 from agentops_pipelines.sources.openclaw.database import read_database
 from agentops_pipelines.sources.openclaw.files import AgentFiles, StateFile, check_state_dir, list_agents
 from agentops_pipelines.sources.openclaw.fingerprints import Fingerprint
-from agentops_pipelines.sources.openclaw.growing import opened, read_growing, taken
+from agentops_pipelines.sources.openclaw.growing import is_unchanged, opened, read_growing, taken, whole_stamp
 from agentops_pipelines.sources.openclaw.packed import read_whole, unpacked_chunks
 from agentops_pipelines.sources.openclaw.phrases import PollPhrases
 from agentops_pipelines.sources.openclaw.places import Place
@@ -110,14 +110,14 @@ def _transcript(file: StateFile, session_id: str, *, sink: Sink) -> Transcript:
 
 def _read_session_rows(file: StateFile, *, sink: Sink, ledger: Ledger) -> dict[str, KeyAttributes]:
     """All rows again whenever the file changed: OpenClaw replaces it as a whole."""
-    if _is_known(file, sink, ledger):
+    if is_unchanged(file, sink=sink, ledger=ledger):
         return {}
     with opened(file, sink) as stream:
         if stream is None:
             return {}
         content = stream.read()
         sink.bytes_read += len(content)
-        sink.read_up_to(file.item, len(content), _stamp(file))
+        sink.read_up_to(file.item, len(content), whole_stamp(file))
         return read_session_rows(content, sink=sink, agent_id=file.agent_id, item=file.item)
 
 
@@ -130,20 +130,11 @@ def _add_session_of_shared_name(file: StateFile, known: KeyAttributes, *, sink: 
 
 
 def _read_packed(file: StateFile, transcript: Transcript, *, sink: Sink, ledger: Ledger) -> Iterator[Batch]:
-    if _is_known(file, sink, ledger):
+    if is_unchanged(file, sink=sink, ledger=ledger):
         return
     with opened(file, sink) as stream:
         if stream is None:
             return
         sink.bytes_read += file.size
         yield from read_whole(unpacked_chunks(stream), transcript, sink=sink)
-        sink.read_up_to(file.item, file.size, _stamp(file))
-
-
-def _is_known(file: StateFile, sink: Sink, ledger: Ledger) -> bool:
-    entry = ledger.get(sink.host, file.item)
-    return entry is not None and (entry.reader, entry.fingerprint) == (sink.reader, _stamp(file))
-
-
-def _stamp(file: StateFile) -> str:
-    return f"{file.size} {file.mtime_ns}"
+        sink.read_up_to(file.item, file.size, whole_stamp(file))
