@@ -20,7 +20,9 @@ from agentops_pipelines.sources.schemas import (
     OPENCLAW_LINES,
     OPENCLAW_RUNS,
     OPENCLAW_SESSIONS,
+    OPENCLAW_SUBAGENT_RUNS,
     OPENCLAW_TRANSCRIPTS,
+    OTEL_SPANS,
     RawTable,
 )
 
@@ -99,6 +101,25 @@ def request(request_id: str, at: datetime, **changes: object) -> Row:
     return {"request_id": request_id, "started_at": at, "ended_at": at, **REQUEST, **changes}
 
 
+def span(span_id: str, at: datetime, **changes: object) -> Row:
+    """One span of a model call of 160 tokens that started and ended at `at`, in a trace of its own."""
+    return {
+        "trace_id": f"trace-{span_id}",
+        "span_id": span_id,
+        "kind": "call",
+        "provider": "azure",
+        "request_model": "standard",
+        "served_model": "azure/gpt-5.4",
+        "prompt_tokens": 150,
+        "cache_read_tokens": 50,
+        "output_tokens": 10,
+        "status": "ok",
+        "started_at": at,
+        "ended_at": at,
+        **changes,
+    }
+
+
 def jira_batch(
     *,
     issues: Sequence[Row] = (),
@@ -130,6 +151,8 @@ def batch(
     keys: Sequence[Row] = (),
     deployments: Sequence[Row] = (),
     routes: Sequence[Row] = (),
+    spawned: Sequence[Row] = (),
+    spans: Sequence[Row] = (),
 ) -> Batch:
     """All rows of a small world as one batch."""
     return Batch(
@@ -143,5 +166,7 @@ def batch(
             LITELLM_KEYS: frame(LITELLM_KEYS, keys),
             LITELLM_DEPLOYMENTS: frame(LITELLM_DEPLOYMENTS, deployments),
             LITELLM_ROUTES: frame(LITELLM_ROUTES, routes),
+            OPENCLAW_SUBAGENT_RUNS: frame(OPENCLAW_SUBAGENT_RUNS, spawned),
+            OTEL_SPANS: frame(OTEL_SPANS, spans),
         }
     )

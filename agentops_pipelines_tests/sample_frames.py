@@ -30,6 +30,8 @@ from agentops_pipelines.sources.schemas import (
     OPENCLAW_SESSIONS,
     OPENCLAW_SUBAGENT_RUNS,
     OPENCLAW_TRANSCRIPTS,
+    OTEL_READS,
+    OTEL_SPANS,
     RAW_TABLES,
     TEXT,
     TIME,
@@ -812,6 +814,47 @@ class _World:
                     ticket_key=None if call == 1 else f"OPS-{number}",
                 )
 
+    def spans(self) -> None:
+        """Of calls that others have, too, some twice; of calls that nobody has; of agent runs; of whole works."""
+        for number in range(1, 90):
+            at = FIRST_DAY + timedelta(hours=4 * number)
+            call: Row = {
+                "trace_id": f"span-trace-{number // 3}",
+                "service": "litellm",
+                "kind": "run" if number % 13 == 0 else "call",
+                "provider": "azure",
+                "request_model": "standard",
+                "served_model": "azure/gpt-5.4" if number % 2 else None,
+                "litellm_call_id": (f"call-{number}" if number % 4 == 0 else f"lone-{number}") if number % 5 else None,
+                "response_id": f"chatcmpl-{number}" if number % 3 else None,
+                "session_id": "ada-s01" if number % 26 == 0 else None,
+                "agent_id": "ada" if number % 13 == 0 else None,
+                "key_alias": "pipeline-key" if number % 2 else None,
+                "prompt_tokens": None if number % 17 == 0 else 1_000 * (number % 7 + 1),
+                "cache_read_tokens": 100 * (number % 9),
+                "cache_write_tokens": 10,
+                "output_tokens": 20,
+                "reasoning_tokens": number % 20,
+                "cost_usd": 0.01 * number if number % 3 else None,
+                "status": "error" if number % 17 == 0 else "ok",
+                "error_kind": "timeout" if number % 17 == 0 else None,
+                "request_ticket_key": f"OPS-{number % 20}" if number % 6 == 0 else None,
+                "span_ticket_key": f"OPS-{number % 20}" if number % 10 == 1 else None,
+                "resource_ticket_key": "OPS-3" if number % 10 == 2 else None,
+                "category": "review" if number % 15 == 0 else None,
+                "method": "tdd-loop" if number % 8 == 0 else None,
+                "step": "verify" if number % 21 == 0 else None,
+                "started_at": at,
+                "ended_at": at + timedelta(seconds=number),
+            }
+            self.add(OTEL_SPANS, span_id=f"span-{number}", **call)
+            if number % 4 == 0:
+                self.add(OTEL_SPANS, span_id=f"copy-{number}", **{**call, "trace_id": f"copy-{number}"})
+            if number % 9 == 0:
+                above = {"kind": "other", "trace_id": call["trace_id"], "span_ticket_key": "OPS-4", "started_at": at}
+                self.add(OTEL_SPANS, span_id=f"above-{number}", **above)
+        self.add(OTEL_READS, path="spans.jsonl", first_line=0, lines=89, spans=120, kept_spans=120)
+
     def bare(self) -> None:
         """One row a table of which only the key is known: whatever else may be NULL is."""
         for table in RAW_TABLES:
@@ -843,6 +886,7 @@ def frames() -> dict[RawTable, pl.DataFrame]:
     world.counters()
     world.jobs()
     world.tickets()
+    world.spans()
     world.bare()
     return {table: _frame(table, rows) for table, rows in world.rows.items()}
 

@@ -138,7 +138,7 @@ def test_table_does_not_depend_on_the_order_of_rows(name: str, duck: Writer, bac
 def test_sample_holds_what_the_comparison_is_about(duck: Writer) -> None:
     """Pairs, lines and rows on their own, errors, unknown and unpriced work, NULL times: else the rows prove little."""
     sources = duck.con.sql("SELECT source, count(*) FROM core.calls GROUP BY source").fetchall()
-    assert dict(sources).keys() == {"both", "openclaw", "litellm"}
+    assert dict(sources).keys() == {"both", "openclaw", "litellm", "otel"}
     assert min(count for _, count in sources) > 30
     kinds = {kind for (kind,) in duck.con.sql("SELECT DISTINCT session_type FROM core.calls").fetchall()}
     assert kinds >= {

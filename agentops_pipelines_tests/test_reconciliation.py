@@ -17,7 +17,7 @@ from agentops_pipelines.sources.litellm.rows import spend_log_frame, spend_log_r
 from agentops_pipelines.sources.schemas import LITELLM_DAILY, LITELLM_SPEND_LOGS
 from agentops_pipelines_tests.litellm_server import Recording, recorded_daily, recorded_rows
 from agentops_pipelines_tests.mutants import survivors
-from agentops_pipelines_tests.rows import Row, batch, line, request
+from agentops_pipelines_tests.rows import Row, batch, line, request, span
 from agentops_pipelines_tests.world import built, rows, tables
 
 T = datetime(2026, 11, 18, 10)
@@ -112,7 +112,8 @@ def _daily() -> list[Row]:
 
 @pytest.fixture(scope="module")
 def con(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
-    world = batch(lines=_lines(), requests=_requests(), daily=_daily())
+    spans = [span("1", T, litellm_call_id="unheard", key_alias="traced")]
+    world = batch(lines=_lines(), requests=_requests(), daily=_daily(), spans=spans)
     with built(tmp_path_factory.mktemp("world"), world, as_of=T + DAY + 5 * HOUR, only=TABLES) as connection:
         yield connection
 
@@ -136,6 +137,7 @@ REASONS = {
     "script": "another client",
     "stranger": "key of no agent",
     "pruned": "no transcript",
+    "unheard": "traces alone",
 }
 
 
@@ -144,7 +146,7 @@ def test_each_call_of_one_source_has_its_reason(con: duckdb.DuckDBPyConnection) 
         row["name"]: row["reason"]
         for row in rows(
             con,
-            "SELECT coalesce(c.line_id, c.request_id) AS name, u.reason FROM core.unmatched_calls u "
+            "SELECT coalesce(c.line_id, c.request_id, c.litellm_call_id) AS name, u.reason FROM core.unmatched_calls u "
             "JOIN core.calls c USING (call_id) "
             "WHERE c.line_id IS DISTINCT FROM 'pair' AND NOT coalesce(c.request_id, '') LIKE 'free%'",
         )

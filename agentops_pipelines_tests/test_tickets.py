@@ -11,7 +11,7 @@ import pytest
 
 from agentops_pipelines.sources.schemas import LITELLM_SPEND_LOGS
 from agentops_pipelines_tests.mutants import survivors
-from agentops_pipelines_tests.rows import ASSISTANT, USER, Row, batch, jira_batch, line, request
+from agentops_pipelines_tests.rows import ASSISTANT, USER, Row, batch, jira_batch, line, request, span
 from agentops_pipelines_tests.world import AS_OF, built, rows, tables
 
 TABLES = (
@@ -69,6 +69,9 @@ ISSUES = (
     ticket(10, "nowhere", issue_number=10),
     # lowered and lowered again before work began, raised after
     ticket(11, "done", story_points=9.0),
+    # named by spans and by the sessions that spawned others
+    ticket(12, "doing"),
+    ticket(13, "doing"),
 )
 CHANGES = (
     move(1, "9", day(10), "todo", "doing"),
@@ -103,20 +106,31 @@ CHANGES = (
 )
 
 
-def turn(session: str, name: str, at: datetime, *, agent: str = "alec", **user: object) -> list[Row]:
+def turn(
+    session: str, name: str, at: datetime, *, agent: str = "alec", host: str = "local", **user: object
+) -> list[Row]:
     """A user line and one answer."""
     answered = at + timedelta(seconds=5)
-    place = {"agent_id": agent, "session_id": session, "path": f"agents/{agent}/sessions/{session}.jsonl"}
+    place = {"host": host, "agent_id": agent, "session_id": session, "path": f"agents/{agent}/sessions/{session}.jsonl"}
     return [line(f"u-{name}", at, {**USER, **place, **user}), line(name, answered, {**ASSISTANT, **place})]
 
 
-def session(session_id: str, key: str, label: str | None = None) -> Row:
+def session(
+    session_id: str,
+    key: str,
+    label: str | None = None,
+    *,
+    agent: str = "alec",
+    host: str = "local",
+    parent: str | None = None,
+) -> Row:
     return {
-        "host": "local",
-        "agent_id": "alec",
+        "host": host,
+        "agent_id": agent,
         "session_id": session_id,
-        "session_key": f"agent:alec:{key}",
+        "session_key": f"agent:{agent}:{key}",
         "label": label,
+        "spawned_by": parent,
         "updated_at": day(20),
     }
 
@@ -136,6 +150,27 @@ SESSIONS = (
     session("alone", "subagent:x7", "OPS-2"),
     session("one of two", "subagent:x8", "OPS-2"),
     session("two of two", "subagent:x9"),
+    session("spun", "subagent:y1"),
+    session("ran", "subagent:y2"),
+    session("boss", "cron:j9", "OPS-12"),
+    session("kid", "subagent:k1", parent="agent:alec:cron:j9"),
+    session("grown", "subagent:k2", "OPS-13", parent="agent:alec:cron:j9"),
+    session("recalled", "subagent:k3"),
+    session("of-both", "subagent:k4", parent="agent:alec:subagent:x6"),
+    session("of-torn", "subagent:k5", parent="agent:alec:ops-2:x"),
+    session("of-main", "subagent:k6", parent="agent:alec:telegram:direct:~2"),
+    session("talk", "telegram:direct:~2"),
+    session("talk", "cron:j1", agent="ben"),
+    session("of-two", "subagent:k7", parent="agent:alec:cron:j9"),
+    session("other", "cron:j10", "OPS-13"),
+    session("split", "cron:j11"),
+    session("boss", "main", agent="ben"),
+    session("of-ben", "subagent:k9", parent="agent:ben:main"),
+    session("kid", "helper", agent="ben"),
+    session("far-boss", "cron:far", "OPS-12", host="far away"),
+    session("far-kid", "subagent:k1", host="far away"),
+    session("of-far", "subagent:k10", parent="agent:alec:cron:far"),
+    session("of-split", "subagent:k8", parent="agent:alec:cron:j11"),
 )
 LINES = (
     *turn("named", "named", day(18)),
@@ -170,8 +205,40 @@ LINES = (
     *turn("two of two", "two-2", day(12, 13)),
     *turn("chat", "chat-3", day(12)),
     *turn("chat", "chat-4", day(12, 13)),
+    # a call that spans tell of, and a run whose span names its session
+    *turn("spun", "spun", day(23)),
+    *turn("spun", "spun", day(20), agent="ben"),
+    *turn("spun again", "spun", day(20)),
+    *turn("ran", "ran", day(23)),
+    *turn("ran", "ben-ran", day(23), agent="ben"),
+    # sub-agents and the sessions that spawned them
+    *turn("boss", "boss", day(23)),
+    *turn("boss", "ben-boss", day(23), agent="ben"),
+    *turn("of-ben", "of-ben", day(23)),
+    *turn("far-boss", "far-boss", day(23), host="far away"),
+    *turn("far-kid", "far-kid", day(23), host="far away"),
+    *turn("of-far", "of-far", day(23)),
+    *turn("kid", "kid", day(23)),
+    *turn("kid", "ben-kid", day(23), agent="ben"),
+    *turn("grown", "grown", day(23)),
+    *turn("recalled", "recalled", day(23)),
+    *turn("of-both", "of-both", day(23)),
+    *turn("of-torn", "of-torn", day(23)),
+    *turn("of-main", "of-main", day(23)),
+    *turn("talk", "talk", day(23)),
+    *turn("talk", "ben-talk", day(23), agent="ben"),
+    *turn("of-two", "of-two", day(23)),
+    *turn("other", "other", day(23)),
+    *turn("split", "split-1", day(23), ticket_keys="OPS-12"),
+    *turn("split", "split-2", day(23, 13), ticket_keys="OPS-12 OPS-13"),
+    *turn("of-split", "of-split", day(23)),
+    # people talk in ben's session of that name: what one call was for says nothing of the next
+    *turn("ran", "ben-ran-2", day(23, 13), agent="ben"),
 )
-ANSWERS = ("heir-1", "chat-1", "both-1", "both-2", "alone-1", "two-1", "two-2", "chat-3", "chat-4")
+ANSWERS = (
+    *("heir-1", "chat-1", "both-1", "both-2", "alone-1", "two-1", "two-2", "chat-3", "chat-4"),
+    *("spun", "talk", "ben-ran-2", "ben-boss", "ben-talk"),
+)
 LINES = tuple({**one, "response_id": one["line_id"]} if one["line_id"] in ANSWERS else one for one in LINES)
 REQUESTS = (
     request("heir-1", day(18), ticket_key="OPS-2"),
@@ -205,6 +272,62 @@ REQUESTS = (
     request("day-3", day(12, 13), trace_id="day"),
     request("chat-3", day(12), trace_id="talk", ticket_key="OPS-2"),
     request("chat-4", day(12, 13), trace_id="talk"),
+    request("talk", day(23), ticket_key="OPS-12"),
+    request("ben-ran-2", day(23, 13), ticket_key="OPS-13"),
+    request("ben-talk", day(23), ticket_key="OPS-13", trace_id="of ben"),
+    request("after-ben", day(23), trace_id="of ben"),
+    request("ben-boss", day(23), ticket_key="OPS-13"),
+    # with spans
+    request("by-call", day(23), litellm_call_id="c-by-call"),
+    request("by-answer", day(23)),
+    request("by-both", day(23), litellm_call_id="c-by-both", trace_id="of both"),
+    request("after-both", day(23), trace_id="of both"),
+    request("by-two", day(23), litellm_call_id="c-by-two", trace_id="of two"),
+    request("after-two", day(23), trace_id="of two"),
+    request("by-unknown", day(23), litellm_call_id="c-by-unknown"),
+    request("by-trace", day(23), litellm_call_id="c-by-trace"),
+    request("by-torn-trace", day(23), litellm_call_id="c-by-torn-trace", trace_id="other"),
+    request("of-other-trace", day(23), ticket_key="OPS-12", trace_id="other"),
+    request("by-full-trace", day(23), litellm_call_id="c-by-full-trace"),
+)
+SPANS = (
+    span("1", day(23), litellm_call_id="c-by-call", span_ticket_key="OPS-12", resource_ticket_key="OPS-12"),
+    span("2", day(23), response_id="by-answer", resource_ticket_key="OPS-12"),
+    span("3", day(23), litellm_call_id="c-by-both", span_ticket_key="OPS-13", resource_ticket_key="OPS-12"),
+    span("4", day(23), litellm_call_id="c-by-two", span_ticket_key="OPS-12"),
+    span("5", day(23), litellm_call_id="c-by-two", span_ticket_key="OPS-13"),
+    span("6", day(23), litellm_call_id="c-by-unknown", span_ticket_key="GPT-4"),
+    # what the whole work was for stands on the span above
+    span("7", day(23), litellm_call_id="c-by-trace", trace_id="work"),
+    span("8", day(23), kind="other", trace_id="work", span_ticket_key="OPS-13", prompt_tokens=None, output_tokens=None),
+    span("9", day(23), litellm_call_id="c-by-torn-trace", trace_id="work"),
+    span("10", day(23), litellm_call_id="c-by-full-trace", trace_id="full"),
+    span("11", day(23), kind="other", trace_id="full", span_ticket_key="OPS-13"),
+    span("12", day(23), kind="other", trace_id="full", resource_ticket_key="OPS-12"),
+    span("13", day(23), response_id="spun", span_ticket_key="OPS-12"),
+    span("14", day(23), kind="run", session_id="ran", agent_id="alec", resource_ticket_key="OPS-12"),
+    span("15", day(23), litellm_call_id="gone", request_ticket_key="OPS-12"),
+    span("16", day(22), litellm_call_id="gone too", span_ticket_key="OPS-12"),
+)
+SPAWNED = (
+    {
+        "host": "local",
+        "run_id": "r1",
+        "child_session_key": "agent:alec:subagent:k3",
+        "requester_session_key": "agent:alec:cron:j9",
+    },
+    {
+        "host": "local",
+        "run_id": "r2",
+        "child_session_key": "agent:alec:subagent:k7",
+        "requester_session_key": "agent:alec:cron:j10",
+    },
+    {
+        "host": "far away",
+        "run_id": "r3",
+        "child_session_key": "agent:alec:telegram:direct:~1",
+        "requester_session_key": "agent:alec:cron:j9",
+    },
 )
 GONE = ({"issue_id": "i7", "listed_at": day(2)}, {"issue_id": "i1", "listed_at": day(9)})
 
@@ -213,9 +336,9 @@ assert LITELLM_SPEND_LOGS.key == ("request_id",)
 
 @pytest.fixture(scope="module")
 def con(tmp_path_factory: pytest.TempPathFactory):
-    """One small world of eleven tickets."""
+    """One small world of thirteen tickets."""
     jira = jira_batch(issues=ISSUES, changes=CHANGES, old_keys=[{"issue_key": "OLD-9", "issue_id": "i3"}], listed=GONE)
-    calls = batch(lines=LINES, sessions=SESSIONS, requests=REQUESTS)
+    calls = batch(lines=LINES, sessions=SESSIONS, requests=REQUESTS, spans=SPANS, spawned=SPAWNED)
     home = tmp_path_factory.mktemp("tickets")
     with built(home, calls, jira, toml="[tickets]\nmin_tickets = 3\n", only=TABLES) as connection:
         yield connection
@@ -310,6 +433,34 @@ def test_a_ticket_that_the_newest_list_does_not_name_is_gone(con: Any) -> None:
         ("oc/alec/late/late-1", ("unattributed", None, "none", 0)),
         ("oc/alec/late/late-2", ("attributed", "OPS-1", "text", 1)),
         ("oc/alec/late/late-3", ("unattributed", None, "none", 0)),
+        ("ll/by-call", ("attributed", "OPS-12", "span attribute", 1)),
+        ("ll/by-answer", ("attributed", "OPS-12", "resource attribute", 1)),
+        ("ll/by-both", ("attributed", "OPS-13", "span attribute", 1)),
+        ("ll/by-two", ("ambiguous", None, "span attribute", 2)),
+        ("ll/by-unknown", ("unattributed", None, "none", 0)),
+        ("ll/by-trace", ("attributed", "OPS-13", "trace", 1)),
+        ("ll/by-torn-trace", ("unattributed", None, "none", 0)),
+        ("ll/by-full-trace", ("unattributed", None, "none", 0)),
+        ("oc/alec/spun/spun", ("attributed", "OPS-12", "span attribute", 1)),
+        ("oc/alec/ran/ran", ("attributed", "OPS-12", "session", 1)),
+        ("ll/after-both", ("attributed", "OPS-13", "trace", 1)),
+        ("ll/after-ben", ("attributed", "OPS-13", "trace", 1)),
+        ("ll/after-two", ("unattributed", None, "none", 0)),
+        ("oc/alec/spun again/spun", ("unattributed", None, "none", 0)),
+        ("oc/ben/ran/ben-ran", ("unattributed", None, "none", 0)),
+        ("ot/call/gone too", ("attributed", "OPS-12", "span attribute", 1)),
+        ("oc/alec/kid/kid", ("attributed", "OPS-12", "spawning session", 1)),
+        ("oc/ben/kid/ben-kid", ("unattributed", None, "none", 0)),
+        ("oc/alec/grown/grown", ("attributed", "OPS-13", "session name", 1)),
+        ("oc/alec/recalled/recalled", ("attributed", "OPS-12", "spawning session", 1)),
+        ("oc/alec/of-both/of-both", ("unattributed", None, "none", 0)),
+        ("oc/alec/of-torn/of-torn", ("unattributed", None, "none", 0)),
+        ("oc/alec/of-main/of-main", ("unattributed", None, "none", 0)),
+        ("oc/alec/of-two/of-two", ("unattributed", None, "none", 0)),
+        ("oc/alec/of-ben/of-ben", ("unattributed", None, "none", 0)),
+        ("oc/alec/far-kid/far-kid", ("unattributed", None, "none", 0)),
+        ("oc/alec/of-far/of-far", ("unattributed", None, "none", 0)),
+        ("oc/alec/of-split/of-split", ("unattributed", None, "none", 0)),
     ],
 )
 def test_a_call_belongs_to_the_ticket_of_its_best_evidence(con: Any, call: str, expected: tuple) -> None:
@@ -365,7 +516,7 @@ def test_estimate_and_actual_stand_beside_each_other(con: Any) -> None:
     assert found["OPS-2"]["verdict"] == "over"
     assert found["OPS-9"]["verdict"] == "exact"
     assert found["OPS-8"]["verdict"] == found["OPS-4"]["verdict"] == "no estimate"
-    assert set(found) == {"OPS-1", "OPS-2", "OPS-3", "OPS-4", "OPS-5", "OPS-8", "OPS-9", "OPS-11"}
+    assert set(found) == {"OPS-1", "OPS-2", "OPS-3", "OPS-4", "OPS-5", *(f"OPS-{n}" for n in (8, 9, 11, 12, 13))}
     assert found["OPS-1"]["agent_id"] is None or found["OPS-1"]["agents"] == 1
 
 
@@ -382,6 +533,8 @@ def test_what_teaches_nothing_says_why(con: Any) -> None:
         "OPS-9": None,
         "OPS-10": "not done",
         "OPS-11": None,
+        "OPS-12": "not done",
+        "OPS-13": "not done",
     }
 
 
@@ -402,7 +555,7 @@ def test_three_tickets_make_no_p80_and_a_method_with_one_has_no_factor(con: Any)
 
 @pytest.mark.parametrize(
     "name",
-    ["mart.ticket_calibration", "mart.ticket_coverage", "core.ticket_usage"],
+    ["core.ticket_calls", "mart.ticket_calibration", "mart.ticket_coverage", "core.ticket_usage"],
 )
 def test_every_condition_matters(con: Any, name: str) -> None:
     assert survivors(con, tables()[name].sql) == []

@@ -73,10 +73,15 @@ UNION ALL SELECT 'LiteLLM rows',
   (SELECT count(request_id) FROM core.calls)
 UNION ALL SELECT 'LiteLLM rows: reported tokens',
   (SELECT coalesce(sum(tokens), 0) FROM gateway),
-  (SELECT coalesce(sum(total_tokens), 0) FROM core.calls WHERE source <> 'openclaw' AND tokens_basis = 'reported')
+  (SELECT coalesce(sum(total_tokens), 0) FROM core.calls
+    WHERE source IN ('both', 'litellm') AND tokens_basis = 'reported')
 UNION ALL SELECT 'LiteLLM rows: spend (USD)',
   (SELECT coalesce(sum(spend_usd), 0) FROM gateway),
-  (SELECT coalesce(sum(spend_usd), 0) FROM core.calls)
+  (SELECT coalesce(sum(spend_usd), 0) FROM core.calls WHERE source <> 'otel')
+UNION ALL SELECT 'Spans of calls that no other source has: tokens',
+  (SELECT coalesce(sum(prompt_tokens + output_tokens), 0) FROM raw.otel_spans
+    WHERE (trace_id, span_id) IN (SELECT (trace_id, span_id) FROM core.spans WHERE state = 'gap')),
+  (SELECT coalesce(sum(total_tokens), 0) FROM core.calls WHERE source = 'otel')
 """
 
 

@@ -80,10 +80,10 @@ ORDER BY spend_usd DESC, model_group, model, deployment_id
     Section(
         name="unmatched_calls",
         title="One witness",
-        question="What does only one of the two sources have, and why?",
+        question="What does only one source have, and why?",
         sql="""
-SELECT CASE source WHEN 'openclaw' THEN 'OpenClaw' ELSE 'LiteLLM' END AS source, reason, calls, total_tokens, cost_usd,
-       list_usd
+SELECT CASE source WHEN 'openclaw' THEN 'OpenClaw' WHEN 'litellm' THEN 'LiteLLM' ELSE 'traces' END AS source, reason,
+       calls, total_tokens, cost_usd, list_usd
 FROM mart.unmatched_calls
 WHERE window_id = $window_id
 ORDER BY source, calls DESC, reason

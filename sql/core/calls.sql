@@ -1,20 +1,22 @@
--- Model calls: every attempt that OpenClaw or LiteLLM recorded, both sides of the same call in one row.
+-- Model calls: every attempt that OpenClaw or LiteLLM recorded, both sides of the same call in one row, and calls that only spans
+-- of traces tell of (core.spans says which; a run of an older OpenClaw, whose spans tell no single calls, stands as one call).
 -- OpenClaw says why the call was made, LiteLLM what served it and what was paid. Token sums count rows whose
 -- tokens_basis is 'reported'; counts of calls count rows with is_request. An OpenClaw error line whose failed requests LiteLLM
 -- logged is these requests, not a call more.
 -- Grain: one row per model call attempt that some source recorded (call_id).
 -- Columns:
---   call_id  oc/agent/session/line for what OpenClaw saw, ll/request_id for what only LiteLLM saw and for failed requests
---   source  both, openclaw or litellm
+--   call_id  oc/agent/session/line for what OpenClaw saw, ll/request_id for what only LiteLLM saw and for failed requests,
+--         ot/... for what only spans tell of
+--   source  both, openclaw, litellm or otel
 --   match_rule  how the two sides were joined: response_id, tokens_time, error_window, or none
 --   request_id  LiteLLM's key of the call
 --   litellm_call_id  LiteLLM's call id
 --   line_id  OpenClaw's transcript line
 --   host  machine of the agent
---   agent_id  OpenClaw agent; NULL when only LiteLLM saw the call
+--   agent_id  OpenClaw agent; NULL when only LiteLLM saw the call, or a span that does not name it
 --   lane  whose work it is: the agent, else the lane or alias of the virtual key
 --   session_key  session key
---   session_id  OpenClaw session; NULL when only LiteLLM saw the call
+--   session_id  OpenClaw session; NULL when OpenClaw did not record the call
 --   turn_id  turn
 --   started_at  start of the call (UTC)
 --   ended_at  end of the call (UTC)
@@ -23,8 +25,8 @@
 --   local_week  ISO week in the configured time zone
 --   session_type  main, heartbeat, cron, subagent, webhook, system_event, channel, dm, named, acp, llm_task,
 --         worker, api, maintenance or unknown
---   type_evidence  what decided the type: run, provenance, mark, key, first mark, other turns, gateway, none, or compaction: a
---         request by the agent's key that ended when the one compaction was written
+--   type_evidence  what decided the type: run, provenance, mark, key, first mark, other turns, gateway, span, none, or
+--         compaction: a request by the agent's key that ended when the one compaction was written
 --   category  what the operator calls the work
 --   trigger  human or autonomous
 --   job_id  cron job
@@ -53,7 +55,7 @@
 --   total_tokens  input + cache read + cache write + output
 --   tokens_basis  reported or estimated; estimated ones are left out of token sums
 --   estimate_usd  OpenClaw's own cost (USD)
---   spend_usd  LiteLLM's spend (USD)
+--   spend_usd  LiteLLM's spend (USD); of a call that only a span tells of, the cost that the span states
 --   list_usd  cost at the public list price of the day (USD); NULL when no price is known
 --   cost_usd  the configured basis: spend, else the estimate (USD)
 --   cost_basis  which figure cost_usd is: spend, estimate or list; NULL when there is none
@@ -143,6 +145,31 @@ joined AS (
   FULL OUTER JOIN core.gateway_calls g ON g.request_id = o.request_id
   LEFT JOIN summaries s ON s.request_id = g.request_id AND s.compactions = 1 AND s.requests = 1
 ),
+gaps AS (
+  SELECT
+    'ot/' || s.span_key AS call_id, 'otel' AS source, 'none' AS match_rule,
+    CAST(NULL AS STRING) AS request_id, s.litellm_call_id, CAST(NULL AS STRING) AS line_id,
+    CAST(NULL AS STRING) AS host, s.agent_id,
+    CAST(NULL AS STRING) AS session_key, CAST(NULL AS STRING) AS session_id, CAST(NULL AS STRING) AS turn_id,
+    s.started_at, s.ended_at, CAST(NULL AS TIMESTAMP) AS first_token_at,
+    s.session_type, 'span' AS type_evidence, 'autonomous' AS trigger,
+    CAST(NULL AS STRING) AS job_id, CAST(NULL AS STRING) AS job_name, s.category AS tag,
+    s.model_group_requested, CAST(NULL AS STRING) AS model_group_served, s.provider, s.model,
+    CAST(NULL AS STRING) AS deployment_id, CAST(NULL AS BOOLEAN) AS is_fallback,
+    CAST(NULL AS BIGINT) AS attempted_fallbacks, CAST(NULL AS BIGINT) AS attempted_retries,
+    s.key_alias, s.key_hash, CAST(NULL AS STRING) AS team_id, CAST(NULL AS STRING) AS end_user, true AS is_request,
+    s.input_tokens, s.cache_read_tokens, s.cache_write_tokens, CAST(0 AS BIGINT) AS cache_write_1h_tokens,
+    s.output_tokens, s.reasoning_tokens, 'reported' AS tokens_basis,
+    CAST(NULL AS DECIMAL(18,12)) AS estimate_usd, s.cost_usd AS spend_usd,
+    s.status, s.error_kind, s.request_ticket_key AS ticket_key, s.method, s.pipeline, s.step
+  FROM core.spans s
+  WHERE s.state = 'gap'
+),
+known AS (
+  SELECT j.* FROM joined j
+  UNION ALL
+  SELECT g.* FROM gaps g
+),
 placed AS (
   SELECT
     j.*,
@@ -150,7 +177,7 @@ placed AS (
     CASE WHEN j.started_at >= h.midnight_at THEN h.next_week ELSE h.local_week END AS local_week,
     coalesce(j.agent_id, n.lane, j.key_alias, 'no key alias') AS lane,
     c.category
-  FROM joined j
+  FROM known j
   LEFT JOIN conf.hours h ON h.starts_at = CAST(date_trunc('hour', j.started_at) AS TIMESTAMP)
   LEFT JOIN conf.lanes n ON n.key_alias = j.key_alias
   LEFT JOIN core.categories c

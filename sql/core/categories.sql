@@ -18,6 +18,10 @@ WITH combinations AS (
   SELECT DISTINCT
     g.session_type, '' AS job_name, lower(coalesce(g.method, '')) AS method, lower(coalesce(g.category, '')) AS tag
   FROM core.gateway_calls g
+  UNION
+  SELECT DISTINCT
+    s.session_type, '' AS job_name, lower(coalesce(s.method, '')) AS method, lower(coalesce(s.category, '')) AS tag
+  FROM core.spans s
 ),
 matching AS (
   SELECT

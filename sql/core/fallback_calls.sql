@@ -34,7 +34,7 @@ WITH requests AS (
       'content_filter', 'context_window', 'bad_request'
     ) AS is_failure
   FROM core.calls c
-  WHERE c.source <> 'openclaw' AND c.is_request AND c.local_date IS NOT NULL
+  WHERE c.source IN ('both', 'litellm') AND c.is_request AND c.local_date IS NOT NULL
     AND (c.attempted_fallbacks > 0 OR c.status = 'error')
 ),
 failures AS (

@@ -1,15 +1,18 @@
 -- Which ticket each model call worked for, and how that is known. Only tickets that Jira knows count, by any key they ever had.
--- Best evidence first: the ticket that the client sent along; a session named exactly like it; the one ticket of the same trace,
--- then of the same session (not of sessions that people talk in: they go on for weeks; nor of traces over several sessions: one
--- of OpenClaw may cover all that an agent does); a key in the session's label, the job's name, the turn's message or the session's
--- first message, if the turn lies in the ticket's life. Several tickets by the same evidence are never split: the call is ambiguous.
+-- Best evidence first: the ticket that the client sent along; one that an attribute of the call's span names, or of the program
+-- that made it; a session named exactly like it; the one ticket of the same trace, then of the same session (not of sessions that
+-- people talk in: they go on for weeks; nor of traces over several sessions: one of OpenClaw may cover all that an agent does); a
+-- key in the session's label, the job's name, the turn's message or the session's first message, if the turn lies in the ticket's
+-- life; last, the one ticket of the session that spawned the sub-agent. Several tickets by the same evidence are never split: the
+-- call is ambiguous.
 -- Grain: one row per call of core.calls (call_id).
 -- Columns:
 --   call_id  call
 --   attribution  attributed, ambiguous or unattributed
 --   issue_id  Jira's id of the ticket; NULL unless attributed
 --   ticket_key  its present key; NULL unless attributed
---   evidence  request, session name, trace, session or text; none when unattributed
+--   evidence  request, span attribute, resource attribute, session name, trace, session, text or spawning session; none when
+--         unattributed
 --   candidates  tickets that this evidence names
 WITH keys AS (
   SELECT k.issue_key, t.issue_id, t.ticket_key, t.created_at, t.done_at
@@ -22,7 +25,7 @@ places AS (
 ),
 sessions AS (
   SELECT
-    s.agent_id, s.session_id, s.session_key, s.label,
+    s.agent_id, s.session_id, s.session_key, s.label, s.spawned_by,
     s.key_type IN ('main', 'dm', 'channel', 'heartbeat', 'unknown') AS is_mixed
   FROM core.session_keys s
 ),
@@ -40,34 +43,109 @@ named AS (
   JOIN keys k ON lower(k.issue_key) = n.name
   GROUP BY n.agent_id, n.session_id
 ),
-direct AS (
-  SELECT
-    c.call_id, c.agent_id, c.session_id, c.turn_id, r.trace_id,
-    k.issue_id AS request_issue,
-    n.candidates AS named,
-    CASE WHEN n.candidates = 1 THEN n.issue_id END AS named_issue
+-- The spans of each call: LiteLLM's call id, its key of the call, the transcript line, or the span is all there is.
+call_spans AS (
+  SELECT c.call_id, s.trace_id, s.span_ticket_key, s.resource_ticket_key
   FROM core.calls c
-  LEFT JOIN raw.litellm_spend_logs r ON r.request_id = c.request_id
-  LEFT JOIN keys k ON lower(k.issue_key) = lower(trim(c.ticket_key))
-  LEFT JOIN named n ON n.agent_id = c.agent_id AND n.session_id = c.session_id
+  JOIN core.spans s ON s.litellm_call_id = c.litellm_call_id
+  UNION
+  SELECT c.call_id, s.trace_id, s.span_ticket_key, s.resource_ticket_key
+  FROM core.calls c
+  JOIN core.spans s ON s.request_id = c.request_id
+  UNION
+  SELECT c.call_id, s.trace_id, s.span_ticket_key, s.resource_ticket_key
+  FROM core.calls c
+  JOIN core.spans s ON s.agent_id = c.agent_id AND s.session_id = c.session_id AND s.line_id = c.line_id
+  UNION
+  SELECT c.call_id, s.trace_id, s.span_ticket_key, s.resource_ticket_key
+  FROM core.calls c
+  JOIN core.spans s ON 'ot/' || s.span_key = c.call_id
+),
+first_hand AS (
+  SELECT c.call_id, CAST(1 AS BIGINT) AS rank, k.issue_id
+  FROM core.calls c
+  JOIN keys k ON lower(k.issue_key) = lower(trim(c.ticket_key))
+  UNION
+  SELECT x.call_id, CAST(2 AS BIGINT) AS rank, k.issue_id
+  FROM call_spans x
+  JOIN keys k ON lower(k.issue_key) = lower(x.span_ticket_key)
+  UNION
+  SELECT x.call_id, CAST(3 AS BIGINT) AS rank, k.issue_id
+  FROM call_spans x
+  JOIN keys k ON lower(k.issue_key) = lower(x.resource_ticket_key)
+),
+stated AS (
+  SELECT f.call_id, f.rank, count(*) AS candidates, min(f.issue_id) AS issue_id
+  FROM first_hand f
+  GROUP BY f.call_id, f.rank
+  UNION ALL
+  SELECT c.call_id, CAST(4 AS BIGINT) AS rank, n.candidates, n.issue_id
+  FROM core.calls c
+  JOIN named n ON n.agent_id = c.agent_id AND n.session_id = c.session_id
+),
+best_stated AS (
+  SELECT t.call_id, t.candidates, t.issue_id, row_number() OVER (PARTITION BY t.call_id ORDER BY t.rank NULLS LAST) AS n
+  FROM stated t
 ),
 known AS (
-  SELECT d.trace_id, d.agent_id, d.session_id, coalesce(d.request_issue, d.named_issue) AS issue_id, s.is_mixed
-  FROM direct d
-  LEFT JOIN sessions s ON s.agent_id = d.agent_id AND s.session_id = d.session_id
+  SELECT b.call_id, b.issue_id
+  FROM best_stated b
+  WHERE b.n = 1 AND b.candidates = 1
+),
+call_traces AS (
+  SELECT c.call_id, r.trace_id
+  FROM core.calls c
+  JOIN raw.litellm_spend_logs r ON r.request_id = c.request_id
+  UNION ALL
+  SELECT x.call_id, x.trace_id
+  FROM call_spans x
+),
+trace_issues AS (
+  SELECT x.trace_id, k.issue_id
+  FROM call_traces x
+  JOIN known k ON k.call_id = x.call_id
+  UNION
+  SELECT s.trace_id, k.issue_id
+  FROM core.spans s
+  JOIN keys k ON lower(k.issue_key) = lower(coalesce(s.span_ticket_key, s.resource_ticket_key))
+),
+narrow_traces AS (
+  SELECT x.trace_id
+  FROM call_traces x
+  JOIN core.calls c ON c.call_id = x.call_id
+  LEFT JOIN sessions s ON s.agent_id = c.agent_id AND s.session_id = c.session_id
+  GROUP BY x.trace_id
+  HAVING count(DISTINCT c.session_id) <= 1 AND NOT bool_or(coalesce(s.is_mixed, false))
 ),
 traces AS (
   SELECT x.trace_id, min(x.issue_id) AS issue_id
-  FROM known x
+  FROM trace_issues x
+  JOIN narrow_traces n ON n.trace_id = x.trace_id
   GROUP BY x.trace_id
-  HAVING count(DISTINCT x.issue_id) = 1 AND count(DISTINCT x.session_id) <= 1 AND NOT bool_or(coalesce(x.is_mixed, false))
+  HAVING count(*) = 1
+),
+traced AS (
+  SELECT x.call_id, min(t.issue_id) AS issue_id
+  FROM call_traces x
+  JOIN traces t ON t.trace_id = x.trace_id
+  GROUP BY x.call_id
+  HAVING count(DISTINCT t.issue_id) = 1
+),
+session_issues AS (
+  SELECT c.agent_id, c.session_id, k.issue_id
+  FROM known k
+  JOIN core.calls c ON c.call_id = k.call_id
+  UNION
+  SELECT s.agent_id, s.session_id, k.issue_id
+  FROM core.spans s
+  JOIN keys k ON lower(k.issue_key) = lower(coalesce(s.span_ticket_key, s.resource_ticket_key))
 ),
 inherited AS (
   SELECT x.agent_id, x.session_id, min(x.issue_id) AS issue_id
-  FROM known x
-  WHERE NOT x.is_mixed
+  FROM session_issues x
+  JOIN sessions s ON s.agent_id = x.agent_id AND s.session_id = x.session_id AND NOT s.is_mixed
   GROUP BY x.agent_id, x.session_id
-  HAVING count(DISTINCT x.issue_id) = 1
+  HAVING count(*) = 1
 ),
 turns AS (
   SELECT
@@ -108,39 +186,80 @@ told AS (
     AND (k.done_at IS NULL OR x.started_at <= k.done_at + INTERVAL '1' DAY)
   GROUP BY x.turn_id
 ),
+everything AS (
+  SELECT t.call_id, t.rank, t.candidates, t.issue_id
+  FROM stated t
+  UNION ALL
+  SELECT x.call_id, CAST(5 AS BIGINT) AS rank, CAST(1 AS BIGINT) AS candidates, x.issue_id
+  FROM traced x
+  UNION ALL
+  SELECT c.call_id, CAST(6 AS BIGINT) AS rank, CAST(1 AS BIGINT) AS candidates, i.issue_id
+  FROM core.calls c
+  JOIN inherited i ON i.agent_id = c.agent_id AND i.session_id = c.session_id
+  UNION ALL
+  SELECT c.call_id, CAST(7 AS BIGINT) AS rank, w.candidates, w.issue_id
+  FROM core.calls c
+  JOIN told w ON w.turn_id = c.turn_id
+),
+ranked AS (
+  SELECT
+    e.call_id, e.rank, e.candidates, e.issue_id,
+    row_number() OVER (PARTITION BY e.call_id ORDER BY e.rank NULLS LAST) AS n
+  FROM everything e
+),
+own AS (
+  SELECT c.call_id, c.host, c.session_key, c.agent_id, c.session_id, r.rank, r.candidates, r.issue_id
+  FROM core.calls c
+  LEFT JOIN ranked r ON r.call_id = c.call_id AND r.n = 1
+),
+spawners AS (
+  SELECT o.host, o.session_key, min(o.issue_id) AS issue_id
+  FROM own o
+  JOIN sessions s ON s.agent_id = o.agent_id AND s.session_id = o.session_id AND NOT s.is_mixed
+  GROUP BY o.host, o.session_key
+  HAVING count(DISTINCT o.issue_id) = 1 AND max(o.candidates) = 1
+),
+-- Old versions erase a run once it is announced; the sub-agent's session row remembers who spawned it.
+parents AS (
+  SELECT o.host, o.session_key, s.spawned_by
+  FROM own o
+  JOIN sessions s ON s.agent_id = o.agent_id AND s.session_id = o.session_id
+  UNION
+  SELECT r.host, r.child_session_key AS session_key, r.requester_session_key AS spawned_by
+  FROM raw.openclaw_subagent_runs r
+),
+spawned AS (
+  SELECT p.host, p.session_key, min(w.issue_id) AS issue_id
+  FROM parents p
+  JOIN spawners w ON w.host = p.host AND w.session_key = p.spawned_by
+  GROUP BY p.host, p.session_key
+  HAVING count(DISTINCT w.issue_id) = 1
+),
 decided AS (
   SELECT
-    d.call_id,
-    CASE
-      WHEN d.request_issue IS NOT NULL THEN 'request'
-      WHEN d.named IS NOT NULL THEN 'session name'
-      WHEN r.issue_id IS NOT NULL THEN 'trace'
-      WHEN i.issue_id IS NOT NULL THEN 'session'
-      WHEN w.issue_id IS NOT NULL THEN 'text'
-      ELSE 'none'
-    END AS evidence,
-    CASE
-      WHEN d.request_issue IS NOT NULL THEN CAST(1 AS BIGINT)
-      WHEN d.named IS NOT NULL THEN d.named
-      WHEN coalesce(r.issue_id, i.issue_id) IS NOT NULL THEN CAST(1 AS BIGINT)
-      ELSE coalesce(w.candidates, CAST(0 AS BIGINT))
-    END AS candidates,
-    CASE
-      WHEN d.request_issue IS NOT NULL THEN d.request_issue
-      WHEN d.named IS NOT NULL THEN d.named_issue
-      ELSE coalesce(r.issue_id, i.issue_id, w.issue_id)
-    END AS issue_id
-  FROM direct d
-  LEFT JOIN traces r ON r.trace_id = d.trace_id
-  LEFT JOIN inherited i ON i.agent_id = d.agent_id AND i.session_id = d.session_id
-  LEFT JOIN told w ON w.turn_id = d.turn_id
+    o.call_id,
+    coalesce(o.rank, CASE WHEN w.issue_id IS NOT NULL THEN CAST(8 AS BIGINT) END) AS rank,
+    coalesce(o.candidates, CASE WHEN w.issue_id IS NOT NULL THEN CAST(1 AS BIGINT) ELSE CAST(0 AS BIGINT) END) AS candidates,
+    coalesce(o.issue_id, w.issue_id) AS issue_id
+  FROM own o
+  LEFT JOIN spawned w ON w.host = o.host AND w.session_key = o.session_key
 )
 SELECT
   d.call_id,
   CASE WHEN d.candidates = 0 THEN 'unattributed' WHEN d.candidates = 1 THEN 'attributed' ELSE 'ambiguous' END AS attribution,
   t.issue_id,
   t.ticket_key,
-  d.evidence,
+  CASE d.rank
+    WHEN 1 THEN 'request'
+    WHEN 2 THEN 'span attribute'
+    WHEN 3 THEN 'resource attribute'
+    WHEN 4 THEN 'session name'
+    WHEN 5 THEN 'trace'
+    WHEN 6 THEN 'session'
+    WHEN 7 THEN 'text'
+    WHEN 8 THEN 'spawning session'
+    ELSE 'none'
+  END AS evidence,
   d.candidates
 FROM decided d
 LEFT JOIN core.tickets t ON t.issue_id = d.issue_id AND d.candidates = 1

@@ -5,10 +5,11 @@
 -- LiteLLM's: no request (attempt rows, health checks, model lists), pipeline step, worker (a method or ticket was sent along),
 -- no agent data (no transcript is that old or that new), failed, another client (its user agent is no agent's), key of no
 -- agent, no transcript (llm-task tool, compaction, a transcript that is gone).
+-- Spans': traces alone.
 -- Grain: one row per call_id of core.calls that has one source.
 -- Columns:
 --   call_id  call
---   source  openclaw or litellm: who has it
+--   source  openclaw, litellm or otel: who has it
 --   reason  why the other has not
 WITH lines AS (
   SELECT min(l.started_at) AS first_at, max(l.started_at) AS last_at
@@ -77,3 +78,5 @@ litellm AS (
 SELECT w.call_id, 'openclaw' AS source, w.reason FROM openclaw w
 UNION ALL
 SELECT t.call_id, 'litellm' AS source, t.reason FROM litellm t
+UNION ALL
+SELECT c.call_id, 'otel' AS source, 'traces alone' AS reason FROM core.calls c WHERE c.source = 'otel'

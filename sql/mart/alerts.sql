@@ -89,7 +89,7 @@ gateway_end AS (
   SELECT max(c.started_at) AS newest_at
   FROM core.calls c
   CROSS JOIN conf.run r
-  WHERE c.source <> 'openclaw' AND c.started_at <= r.as_of
+  WHERE c.source IN ('both', 'litellm') AND c.started_at <= r.as_of
 ),
 matched AS (
   SELECT

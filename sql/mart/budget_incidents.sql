@@ -32,7 +32,7 @@ WITH rejected AS (
       PARTITION BY coalesce(c.key_hash, '') ORDER BY c.started_at NULLS LAST, c.call_id NULLS LAST
     ) AS before_at
   FROM core.calls c
-  WHERE c.error_kind = 'budget' AND c.source <> 'openclaw' AND c.local_date IS NOT NULL
+  WHERE c.error_kind = 'budget' AND c.source IN ('both', 'litellm') AND c.local_date IS NOT NULL
 ),
 numbered AS (
   SELECT

@@ -67,7 +67,7 @@ storms AS (
 failures AS (
   SELECT c.call_id, c.agent_id, c.session_id, c.line_id, c.key_hash, c.started_at, coalesce(c.error_kind, 'other') AS error_kind
   FROM core.calls c
-  WHERE c.source <> 'openclaw' AND c.status = 'error' AND c.is_request
+  WHERE c.source IN ('both', 'litellm') AND c.status = 'error' AND c.is_request
 ),
 joined AS (
   SELECT s.agent_id, s.island, f.call_id, f.error_kind

@@ -6,7 +6,7 @@
 -- Grain: one row per (charge_period_start, billing_account_id, sub_account_id, provider_name, resource_id, x_model,
 --         x_model_group, x_lane, x_category, x_session_type, x_trigger, x_team_id, x_ticket_key, x_cost_basis, x_is_priced).
 -- Columns:
---   billing_account_id  litellm for what went through the gateway, openclaw for what did not
+--   billing_account_id  litellm for what went through the gateway, openclaw for what did not, otel for what only traces tell of
 --   billing_account_name  the same in words
 --   sub_account_id  sha256 of the virtual key; NULL without a gateway
 --   sub_account_name  alias of the virtual key; NULL when it has none
@@ -58,7 +58,7 @@
 WITH charges AS (
   SELECT
     CAST(date_trunc('day', c.started_at) AS TIMESTAMP) AS day,
-    CASE WHEN c.source = 'openclaw' THEN 'openclaw' ELSE 'litellm' END AS account,
+    CASE WHEN c.source = 'both' THEN 'litellm' ELSE c.source END AS account,
     c.key_hash, c.provider, c.deployment_id, c.model, c.model_group_requested, c.lane, c.category, c.session_type, c.trigger,
     c.team_id, c.ticket_key,
     coalesce(c.cost_basis, 'unknown') AS cost_basis,
@@ -75,13 +75,17 @@ WITH charges AS (
   WHERE c.started_at IS NOT NULL
   GROUP BY
     CAST(date_trunc('day', c.started_at) AS TIMESTAMP),
-    CASE WHEN c.source = 'openclaw' THEN 'openclaw' ELSE 'litellm' END,
+    CASE WHEN c.source = 'both' THEN 'litellm' ELSE c.source END,
     c.key_hash, c.provider, c.deployment_id, c.model, c.model_group_requested, c.lane, c.category, c.session_type, c.trigger,
     c.team_id, c.ticket_key, coalesce(c.cost_basis, 'unknown'), c.list_usd IS NOT NULL
 )
 SELECT
   h.account AS billing_account_id,
-  CASE WHEN h.account = 'litellm' THEN 'LiteLLM gateway' ELSE 'OpenClaw without a gateway' END AS billing_account_name,
+  CASE h.account
+    WHEN 'litellm' THEN 'LiteLLM gateway'
+    WHEN 'openclaw' THEN 'OpenClaw without a gateway'
+    ELSE 'Traces alone'
+  END AS billing_account_name,
   h.key_hash AS sub_account_id,
   h.key_alias AS sub_account_name,
   CASE WHEN h.key_hash IS NOT NULL THEN 'Virtual Key' END AS sub_account_type,

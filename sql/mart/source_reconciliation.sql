@@ -31,12 +31,13 @@ WITH sides AS (
   FROM core.calls c
   LEFT JOIN core.transcript_lines l
     ON l.agent_id = c.agent_id AND l.session_id = c.session_id AND l.line_id = c.line_id
+  WHERE c.source <> 'otel'
 ),
 added AS (
   SELECT
     s.local_date, s.host, s.agent_id, s.key_alias,
     count(*) FILTER (WHERE s.source = 'openclaw' OR s.is_pair) AS openclaw_calls,
-    count(*) FILTER (WHERE s.source <> 'openclaw' AND s.is_request) AS litellm_requests,
+    count(*) FILTER (WHERE s.source IN ('both', 'litellm') AND s.is_request) AS litellm_requests,
     count(*) FILTER (WHERE s.match_rule = 'response_id') AS matched_by_id,
     count(*) FILTER (WHERE s.match_rule = 'tokens_time') AS matched_by_tokens,
     count(*) FILTER (WHERE s.match_rule = 'error_window' AND s.is_request) AS error_requests,

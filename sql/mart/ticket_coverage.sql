@@ -4,7 +4,7 @@
 -- Columns:
 --   window_id  window
 --   attribution  attributed, ambiguous or unattributed
---   evidence  request, session name, trace, session, text or none
+--   evidence  what names the ticket (see core.ticket_calls), or none
 --   calls  model requests
 --   tickets  tickets; 0 unless attributed
 --   total_tokens  reported tokens

@@ -2,7 +2,7 @@
 -- Grain: one row per (window_id, source, reason).
 -- Columns:
 --   window_id  window
---   source  openclaw or litellm: who has it
+--   source  openclaw, litellm or otel: who has it
 --   reason  why the other has not (see core.unmatched_calls)
 --   calls  rows of core.calls
 --   requests  of these, requests: attempt rows, health checks and model lists are none
