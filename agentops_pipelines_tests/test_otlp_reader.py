@@ -207,6 +207,22 @@ def test_tickets_of_spans_and_of_programs(memory: Memory, named: Any, resource: 
     assert (row["kind"], row["prompt_tokens"]) == ("other", None)
 
 
+def test_where_a_program_names_the_ticket_one_span_of_each_trace_is_kept_beside_the_calls(memory: Memory) -> None:
+    others = [span(number, "query", {}, trace=trace) for number, trace in ((1, 1), (2, 1), (3, 2), (4, 2))]
+    calls = [span(5, "x", classic("c1"), trace=2), span(6, "x", classic("c2"), trace=2)]
+    named = span(7, "step", {"ticket.key": "OPS-9"}, trace=2)
+    content = line(*others, *calls, named, resource={"ticket.key": "OPS-8"})
+    (memory.directory / "spans.jsonl").write_bytes(lines(content))
+    memory.load()
+    assert [(row["span_id"][-1], row["kind"]) for row in memory.spans.values()] == [
+        ("1", "other"),
+        ("3", "other"),
+        ("5", "call"),
+        ("6", "call"),
+        ("7", "other"),
+    ]
+
+
 def test_what_went_wrong_is_one_word_of_our_list(memory: Memory) -> None:
     named = classic("c1", **{"error.type": "RateLimitError", "error.message": "No deployments available: sk-secret"})
     for name in ("gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens"):

@@ -82,6 +82,7 @@ COST = ("gen_ai.cost.total_cost", "litellm.cost.total", "gen_ai.usage.cost")
 
 ERROR_CLASS = ("error.type",)
 ERROR_MESSAGE = ("error.message",)
+ERROR_PROVIDER = ("error.llm_provider", "litellm.provider.error.llm_provider")
 OBSERVATION_UNIT = "openclaw.model_call.observation_unit"
 RUN_TOKENS = "openclaw.tokens.total"
 MCP_METHOD = "mcp.method.name"

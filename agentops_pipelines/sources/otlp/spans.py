@@ -5,7 +5,8 @@ values of attributes (attributes.py), files (reader.py).
 
 A span is a `call` when it is about one model call, a `run` when its tokens are the sum of several calls (OpenClaw's
 `openclaw.model.usage`, a turn of an agent's own program, the conventions' `invoke_agent`), and is kept as `other` when
-it only names a ticket. All other spans are counted and forgotten, lines of metrics and logs are not even parsed.
+it only names a ticket; where the whole program does, one such span of a trace is enough. All other spans are counted
+and forgotten, lines of metrics and logs are not even parsed.
 """
 
 import re
@@ -103,9 +104,10 @@ class SpanLines:
         for resource in self._objects(resources, index):
             about = attributes_of(mapping(resource.get("resource")).get("attributes"))
             scopes = resource.get("scopeSpans", resource.get("instrumentationLibrarySpans"))
+            told: set[str] = set()
             for scope in self._objects(scopes, index):
                 for span in self._objects(scope.get("spans"), index):
-                    self._add_span(span, about, index)
+                    self._add_span(span, about, told, index)
 
     def _objects(self, listed: Any, index: int) -> list[dict[str, Any]]:
         """The objects of a list that may be missing; anything else in its place is refused."""
@@ -116,10 +118,10 @@ class SpanLines:
             self.refuse(index, "wrong_type")
         return found
 
-    def _add_span(self, span: Mapping[str, Any], resource: Attributes, index: int) -> None:
+    def _add_span(self, span: Mapping[str, Any], resource: Attributes, told: set[str], index: int) -> None:
         self._spans += 1
         try:
-            row = self._row(span, resource, index)
+            row = self._row(span, resource, told, index)
         except BadValue as problem:
             self.refuse(index, problem.reason)
             return
@@ -127,7 +129,9 @@ class SpanLines:
             self._kept += 1
             self._sink.add(OTEL_SPANS, row)
 
-    def _row(self, span: Mapping[str, Any], resource: Attributes, index: int) -> tuple[object, ...] | None:
+    def _row(
+        self, span: Mapping[str, Any], resource: Attributes, told: set[str], index: int
+    ) -> tuple[object, ...] | None:
         about = attributes_of(span.get("attributes"))
         usage = _usage(about)
         kind = _kind(about, has_usage=usage is not None)
@@ -140,6 +144,10 @@ class SpanLines:
             raise BadValue("wrong_type")
         if not isinstance(span_id, str) or not _SPAN_ID.fullmatch(span_id):
             raise BadValue("wrong_type")
+        if kind is None and span_ticket is None and trace_id in told:
+            return None
+        if resource_ticket is not None:
+            told.add(trace_id)
         started_at, ended_at = _times(span)
         self.newest = max(self.newest or ended_at, ended_at)
         status = mapping(span.get("status"))
@@ -243,8 +251,12 @@ def _agent(about: Attributes, session_key: str | None) -> str | None:
 
 def _error_kind(about: Attributes, status: Mapping[str, Any]) -> str:
     """From LiteLLM's words for it. The message is looked at and forgotten."""
-    message = first(about, names.ERROR_MESSAGE) or status.get("message")
-    return error_kind({"error_class": first(about, names.ERROR_CLASS), "error_message": message})
+    information = {
+        "error_class": first(about, names.ERROR_CLASS),
+        "error_message": first(about, names.ERROR_MESSAGE) or status.get("message"),
+        "llm_provider": first(about, names.ERROR_PROVIDER),
+    }
+    return error_kind(information)
 
 
 def _times(span: Mapping[str, Any]) -> tuple[int, int]:
