@@ -68,17 +68,24 @@ class Fit:
     centres: Mapping[str, float]
     """method -> ratio that half of its tickets stay under."""
     counts: Mapping[str, int]
-    everything: float
-    """The same for a method that nothing is known of."""
     error80: float | None
     """What is added for four of five; None below four tickets."""
     mean: float
-    """One factor for all tickets."""
+    """One factor for all tickets: what a method of too few tickets gets."""
     mean_error80: float | None
 
-    def p50(self, method: str, *, min_tickets: int = 1) -> float:
-        """The ratio that half of a method's tickets stay under; all methods' below so many tickets."""
-        return self.centres[method] if self.counts.get(method, 0) >= min_tickets else self.everything
+    def predict(self, method: str, *, min_tickets: int = 1) -> tuple[float, float]:
+        """P50 and P80 of a method's tickets; of all tickets when the method has fewer than so many."""
+        assert self.error80 is not None
+        if self.counts.get(method, 0) < min_tickets:
+            return self.mean, self.mean80
+        return self.centres[method], self.centres[method] + self.error80
+
+    @property
+    def mean80(self) -> float:
+        """P80 of all tickets."""
+        assert self.mean_error80 is not None
+        return self.mean + self.mean_error80
 
 
 def fit(pairs: Sequence[Pair]) -> Fit:
@@ -104,7 +111,6 @@ def fit(pairs: Sequence[Pair]) -> Fit:
     return Fit(
         centres={method: _centre(sums, method, sigma2, tau2) for method in methods},
         counts={method: n for method, (n, _) in sums.items()},
-        everything=_centre(sums, "", sigma2, tau2),
         error80=_conformal80(errors),
         mean=grand,
         mean_error80=_conformal80(mean_errors),
@@ -150,19 +156,9 @@ def trials(tickets: Sequence[Ticket], *, min_tickets: int) -> list[Trial]:
         if len(pairs) < max(4, min_tickets):
             continue
         told = fit(pairs)
-        assert told.error80 is not None
-        assert told.mean_error80 is not None
-        p50 = told.p50(ticket.method, min_tickets=min_tickets)
-        found.append(
-            Trial(
-                ticket=ticket,
-                learned_from=len(pairs),
-                p50=p50,
-                p80=p50 + told.error80,
-                one_p50=told.mean,
-                one_p80=told.mean + told.mean_error80,
-            )
-        )
+        p50, p80 = told.predict(ticket.method, min_tickets=min_tickets)
+        one = {"one_p50": told.mean, "one_p80": told.mean80}
+        found.append(Trial(ticket=ticket, learned_from=len(pairs), p50=p50, p80=p80, **one))
     return found
 
 

@@ -71,20 +71,19 @@ def test_factors_and_backtest_equal_an_independent_computation(name: str, tmp_pa
 
 def _compare_factors(con: Any, tickets: Sequence[Ticket], *, min_tickets: int) -> None:
     expected = fit([(one.method, one.ratio) for one in tickets])
-    assert expected.error80 is not None
     found = {row["method"]: row for row in rows(con, "SELECT * FROM mart.method_calibration")}
     assert {method: row["tickets"] for method, row in found.items()} == {
         **expected.counts,
         "all methods": len(tickets),
     }
     for method, row in found.items():
-        centre = expected.centres.get(method, expected.everything)
-        assert row["log_factor"] == pytest.approx(centre, abs=1e-9)
+        p50, p80 = expected.predict(method)
+        assert row["log_factor"] == pytest.approx(p50, abs=1e-9)
         if row["tickets"] < min_tickets:
             assert (row["p50_factor"], row["p80_factor"]) == (None, None)
         else:
-            assert row["p50_factor"] == pytest.approx(math.exp(centre), rel=1e-9)
-            assert row["p80_factor"] == pytest.approx(math.exp(centre + expected.error80), rel=1e-9)
+            assert row["p50_factor"] == pytest.approx(math.exp(p50), rel=1e-9)
+            assert row["p80_factor"] == pytest.approx(math.exp(p80), rel=1e-9)
     assert found["all methods"]["mean_log_ratio"] == pytest.approx(expected.mean, abs=1e-9)
 
 

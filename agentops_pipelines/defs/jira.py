@@ -12,6 +12,8 @@ from agentops_pipelines.sources.privacy import shown_url
 
 def jira_parts(settings: Settings, *, now: datetime) -> list[Part]:
     """The configured Jira, or nothing."""
+    if settings.demo:
+        return [_sample(settings, now)]
     if not settings.jira_base_url:
         return []
     return [Part(scope=shown_url(settings.jira_base_url), read=lambda ledger, _: _read(settings, ledger, now=now))]
@@ -27,6 +29,12 @@ def _read(settings: Settings, ledger: Ledger, *, now: datetime) -> Iterable[Batc
         ledger=ledger,
         until=now,
     )
+
+
+def _sample(settings: Settings, now: datetime) -> Part:
+    from agentops_pipelines.demo.sample import JIRA_SCOPE, sample_jira_batches  # unpacked only when asked for
+
+    return Part(scope=JIRA_SCOPE, read=lambda ledger, _: sample_jira_batches(settings, ledger, until=now))
 
 
 jira = ingest_asset(

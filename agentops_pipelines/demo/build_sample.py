@@ -11,12 +11,24 @@ from typing import Any
 
 import zstandard
 
+from agentops_pipelines.demo import jira_shapes
 from agentops_pipelines.demo.company import LAST
 from agentops_pipelines.demo.files import File, json_lines, json_text
 from agentops_pipelines.demo.litellm_shapes import key_list, model_info, router_settings
 from agentops_pipelines.demo.openclaw_sessions import session_files
 from agentops_pipelines.demo.openclaw_state import state_files
-from agentops_pipelines.demo.sample import KEYS, MODELS, PACKED, ROUTES, SPEND_LOGS
+from agentops_pipelines.demo.sample import (
+    CHANGED,
+    FIELDS,
+    KEYS,
+    MODELS,
+    PACKED,
+    PRIORITIES,
+    ROUTES,
+    SEARCHED,
+    SPEND_LOGS,
+    STATUSES,
+)
 from agentops_pipelines.demo.story import Story, tell
 
 _LEVEL = 22
@@ -25,8 +37,9 @@ _WINDOW_LOG = 26
 
 
 def sample_files() -> Iterator[File]:
-    """Every file of the sample, LiteLLM's first: its reader stops after them."""
+    """Every file of the sample, Jira's and LiteLLM's first: their readers stop after them."""
     story = tell()
+    yield from _jira_files()
     yield from _litellm_files(story)
     yield from session_files(story)
     yield from state_files(story)
@@ -51,6 +64,18 @@ def main() -> None:
     packed = zstandard.ZstdCompressor(compression_params=parameters).compress(content)
     PACKED.write_bytes(packed)
     print(f"{PACKED}: {len(packed):,} bytes, {len(content):,} unpacked")
+
+
+def _jira_files() -> Iterator[File]:
+    answers = {
+        FIELDS: jira_shapes.fields(),
+        STATUSES: jira_shapes.statuses(),
+        PRIORITIES: jira_shapes.priorities(),
+        SEARCHED: jira_shapes.search(),
+        CHANGED: jira_shapes.changelogs(),
+    }
+    for path, answer in answers.items():
+        yield File(path=path, content=json_text(answer).encode())
 
 
 def _litellm_files(story: Story) -> Iterator[File]:

@@ -451,6 +451,29 @@ TICKETS: tuple[Ticket, ...] = (
         hour=11,
     ),
     Ticket(key="FAD-44", agent="main", model="standard", days=(17, 19, 23), blocks=1, calls=(14, 24), hour=14),
+    *(
+        Ticket(key=key, agent=agent, model=model, days=(day,), blocks=1, calls=calls, hour=hour)
+        for key, agent, model, day, calls, hour in (
+            ("FAD-14", "main", "standard", 9, (5, 7), 9),
+            ("FAD-20", "alec", "standard", 9, (9, 13), 17),
+            ("FAD-18", "ops", "standard", 10, (4, 7), 10),
+            ("FAD-21", "ops", "standard", 10, (8, 12), 14),
+            ("FAD-25", "research", "heavy", 10, (6, 9), 9),
+            ("FAD-24", "alec", "standard", 11, (9, 13), 17),
+            ("FAD-22", "main", "standard", 12, (5, 8), 9),
+            ("FAD-32", "research", "heavy", 12, (6, 10), 9),
+            ("FAD-30", "ops", "standard", 13, (4, 7), 10),
+            ("FAD-33", "alec", "standard", 13, (9, 14), 17),
+            ("FAD-35", "alec", "standard", 16, (6, 9), 15),
+            ("FAD-37", "main", "standard", 17, (5, 8), 9),
+            ("FAD-36", "ops", "standard", 17, (9, 13), 10),
+            ("FAD-43", "ops", "standard", 18, (4, 7), 10),
+            ("FAD-41", "research", "heavy", 18, (6, 10), 9),
+            ("FAD-42", "ops", "standard", 19, (9, 13), 14),
+            ("FAD-46", "main", "standard", 19, (5, 8), 9),
+            ("FAD-45", "alec", "standard", 20, (6, 9), 16),
+        )
+    ),
 )
 
 PIPELINES: dict[str, tuple[tuple[str, str], ...]] = {

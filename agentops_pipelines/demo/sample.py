@@ -1,4 +1,4 @@
-"""The bundled sample as a source: state directories to read, LiteLLM answers to load, settings that fit them.
+"""The bundled sample as a source: state directories to read, LiteLLM's and Jira's answers, settings that fit them.
 
 Belongs here: unpacking what the package holds and pointing the pipeline at it. Does not belong here: what the sample
 tells (story.py) or how it is packed (build_sample.py). Nothing here opens a network connection.
@@ -15,15 +15,20 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime
 from functools import cache
+from http import HTTPStatus
 from pathlib import Path
 
+import httpx
 import orjson
 import polars as pl
 import zstandard
 
-from agentops_pipelines.demo.company import HOSTS
+from agentops_pipelines.demo.board import PROJECT
+from agentops_pipelines.demo.company import AGENTS, HOSTS
 from agentops_pipelines.settings import Config, Settings, StateDir
 from agentops_pipelines.sources.batches import Batch, Ledger, LedgerEntry
+from agentops_pipelines.sources.jira.client import CHANGELOGS, SEARCH, JiraClient
+from agentops_pipelines.sources.jira.reader import read_from
 from agentops_pipelines.sources.litellm.api import READER, SOURCE
 from agentops_pipelines.sources.litellm.dimensions import deployment_row, key_row, route_rows
 from agentops_pipelines.sources.litellm.rows import spend_log_frame, spend_log_row
@@ -35,12 +40,28 @@ KEYS = "litellm/key_list.json"
 MODELS = "litellm/model_info.json"
 ROUTES = "litellm/router_settings.json"
 _ANSWERS = frozenset((SPEND_LOGS, KEYS, MODELS, ROUTES))
+FIELDS = "jira/field.json"
+STATUSES = "jira/status.json"
+PRIORITIES = "jira/priority.json"
+SEARCHED = "jira/search.json"
+CHANGED = "jira/changelog.json"
+_JIRA_ANSWERS = {
+    "/rest/api/3/field": FIELDS,
+    "/rest/api/3/status": STATUSES,
+    "/rest/api/3/priority": PRIORITIES,
+    SEARCH: SEARCHED,
+    CHANGELOGS: CHANGED,
+}
+"""Address -> the packed file that is answered."""
 
 AS_OF = datetime(2026, 11, 24, 8)  # noqa: DTZ001 - naive UTC throughout
 """The sample's "now" (UTC): Tuesday, 09:00 in Berlin, after two whole ISO weeks."""
 
 LITELLM_SCOPE = "sample"
 """Stands where a proxy's base URL would: in the ledger and in ops.loads."""
+
+JIRA_SCOPE = "sample"
+"""The same for Jira."""
 
 _DATABASE_SCRIPT = ".sqlite.sql"
 _UNPACKING = "unpacking-"
@@ -104,6 +125,18 @@ def sample_litellm_batches(ledger: Ledger, *, observed_at: datetime) -> Iterator
     )
 
 
+def sample_jira_batches(settings: Settings, ledger: Ledger, *, until: datetime) -> Iterator[Batch]:
+    """The sample's board, read by the client and the reader of any Jira Cloud: packed answers, no connection."""
+    packed = {name: content for name, content, _ in _members(until=frozenset(_JIRA_ANSWERS.values()))}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(HTTPStatus.OK, content=packed[_JIRA_ANSWERS[request.url.path]])
+
+    with httpx.Client(transport=httpx.MockTransport(answer)) as http:
+        client = JiraClient(http, base_url=f"http://{JIRA_SCOPE}", email="nobody", token="none", sleep=time.sleep)  # noqa: S106
+        yield from read_from(client, config=settings.config.jira, ledger=ledger, until=until)
+
+
 def _config() -> Config:
     """agentops.toml of the sample's company."""
     return Config.model_validate(
@@ -116,6 +149,8 @@ def _config() -> Config:
             },
             "lanes": {"assistant": "main"},
             "alerts": {"enabled": False},  # the sample never changes
+            "jira": {"projects": [PROJECT], "agents": {f"5b1-{agent}": agent for agent in AGENTS}},
+            "tickets": {"weekly_token_budgets": {"alec": 30_000_000, "main": 20_000_000}},
             "quiet_hours": {"costaff": {"from": "22:00", "to": "07:00"}},
             "poll_intervals": {"poll-tasks": 120, "fiducian": 60},
             "target_tiers": {"heartbeat poll": "triage", "task pickup": "triage", "routine work": "standard"},

@@ -11,7 +11,7 @@
 --   log_ratio  logarithm of actual to estimated tokens, as it came out
 --   log_p50  the method's P50, as a logarithm
 --   log_p80  the method's P80
---   one_log_p50  P50 of one factor for all tickets: their mean log ratio
+--   one_log_p50  P50 of one factor for all tickets
 --   one_log_p80  P80 of one factor for all tickets
 SELECT
   u.issue_id,
@@ -22,8 +22,8 @@ SELECT
   u.log_ratio,
   CASE WHEN m.is_enough THEN m.log_p50 ELSE a.log_p50 END AS log_p50,
   CASE WHEN m.is_enough THEN m.log_p80 ELSE a.log_p80 END AS log_p80,
-  a.mean_log_ratio AS one_log_p50,
-  a.mean_log_p80 AS one_log_p80
+  a.log_p50 AS one_log_p50,
+  a.log_p80 AS one_log_p80
 FROM core.ticket_usage u
 JOIN core.tickets t ON t.issue_id = u.issue_id
 JOIN core.method_factors a ON a.method = 'all methods' AND a.fitted_at = CAST(date_trunc('day', t.started_at) AS TIMESTAMP)

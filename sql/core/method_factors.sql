@@ -3,7 +3,8 @@
 -- A ticket's log ratio is the logarithm of actual to estimated tokens. A method's own mean is pulled towards the mean of all
 -- methods, the more so the fewer tickets it has and the less methods differ (empirical Bayes; variance between methods after
 -- DerSimonian and Laird, variance inside pooled). The P50 factor is what half of the tickets stay under. For P80 each ticket is
--- predicted from all the others, and the 80 % point of these errors (split-conformal rank) is added.
+-- predicted from all the others, and the 80 % point of these errors (split-conformal rank) is added. All methods have one factor
+-- for all tickets, their mean, with errors of its own: larger ones where methods differ.
 -- Grain: one row per (fitted_at, method), with a method named all methods.
 -- Columns:
 --   fitted_at  moment (UTC): tickets done before it are used
@@ -13,7 +14,6 @@
 --   own_weight  share of the method's own mean in its factor, 0 to 1; the rest is the mean of all methods
 --   log_p50  mean after pulling
 --   log_p80  that plus the 80 % point of errors; NULL with under 4 tickets in all
---   mean_log_p80  only for all methods: mean_log_ratio plus the 80 % point of the errors that it alone makes; NULL with under 4
 --   is_enough  at least the configured number of tickets
 --   estimated_tokens  mean estimate, in tokens
 --   actual_tokens  mean of what the tickets used
@@ -140,16 +140,15 @@ factors AS (
   SELECT
     w.fitted_at, w.method, w.n, w.mean, w.own_weight,
     w.own_weight * w.mean + (1 - w.own_weight) * c.weighted_sum / nullif(c.weights, 0) AS log_p50,
-    false AS is_total, w.estimated, w.actual
+    q.q, w.estimated, w.actual
   FROM weighted w
   JOIN centre c ON c.fitted_at = w.fitted_at
+  JOIN quantiles q ON q.fitted_at = w.fitted_at
   UNION ALL
   SELECT
-    t.fitted_at, 'all methods' AS method, t.n, t.grand AS mean, 0E0 AS own_weight,
-    c.weighted_sum / nullif(c.weights, 0) AS log_p50,
-    true AS is_total, t.estimated, t.actual
+    t.fitted_at, 'all methods' AS method, t.n, t.grand AS mean, 0E0 AS own_weight, t.grand AS log_p50, q.mean_q AS q, t.estimated, t.actual
   FROM totals t
-  JOIN centre c ON c.fitted_at = t.fitted_at
+  JOIN quantiles q ON q.fitted_at = t.fitted_at
 )
 SELECT
   f.fitted_at,
@@ -158,11 +157,9 @@ SELECT
   f.mean AS mean_log_ratio,
   f.own_weight,
   f.log_p50,
-  f.log_p50 + q.q AS log_p80,
-  CASE WHEN f.is_total THEN f.mean + q.mean_q END AS mean_log_p80,
+  f.log_p50 + f.q AS log_p80,
   f.n >= s.min_tickets AS is_enough,
   f.estimated AS estimated_tokens,
   f.actual AS actual_tokens
 FROM factors f
-JOIN quantiles q ON q.fitted_at = f.fitted_at
 CROSS JOIN conf.tickets s

@@ -63,7 +63,12 @@ def read_jira(
         raise no_projects()
     with http_client() as http:
         client = JiraClient(http, base_url=base_url, email=email, token=token, sleep=sleep)
-        yield from _Reader(client, config, ledger, until).batches()
+        yield from read_from(client, config=config, ledger=ledger, until=until)
+
+
+def read_from(client: JiraClient, *, config: Jira, ledger: Ledger, until: datetime) -> Iterator[Batch]:
+    """The same from a client that is there already. Raises SourceError when Jira cannot be read."""
+    return _Reader(client, config, ledger, until).batches()
 
 
 def no_projects() -> SourceError:
