@@ -205,6 +205,20 @@ def report(*, week: str | None, demo: bool) -> None:
 
 
 @main.command()
+@click.option("--backtest", is_flag=True, help="How well the factors would have predicted the finished tickets.")
+@demo_option
+def calibration(*, backtest: bool, demo: bool) -> None:
+    """Compare estimates of tickets with what they used, by method and ticket."""
+    from agentops_pipelines import calibration as shown
+    from agentops_pipelines.warehouse import read_published
+
+    settings = _settings(demo=demo)
+    show = shown.backtest if backtest else shown.calibration
+    with read_published(settings.published_path) as connection:
+        _console().print(show(connection, zone=settings.config.zone))
+
+
+@main.command()
 @demo_option
 def doctor(*, demo: bool) -> None:
     """Check settings, sources, files and Discord, and say what to do."""

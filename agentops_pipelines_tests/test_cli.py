@@ -84,7 +84,7 @@ def test_help_lists_every_command_and_imports_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stderr.strip() == "[]"
-    for command in ("run", "dev", "sql", "export", "report", "doctor", "restore", "deliveries"):
+    for command in ("run", "dev", "sql", "export", "report", "calibration", "doctor", "restore", "deliveries"):
         assert f"\n  {command} " in done.stdout
 
 
@@ -180,6 +180,17 @@ def test_the_readme_names_every_command_option_variable_and_setting() -> None:
         assert f"`AGENTOPS_{name.upper()}`" in readme
     for name in (*Config.model_fields, *Thresholds.model_fields, *Alerts.model_fields, *Budget.model_fields):
         assert re.search(rf"^\[*(alerts\.)?{name}\b", readme, re.MULTILINE), f"agentops.toml: {name}"
+
+
+def test_calibration_without_tickets_says_what_it_needs(published: Path) -> None:
+    assert published.is_file()
+    for arguments, words in (
+        ((), "Connect Jira (AGENTOPS_JIRA_BASE_URL"),
+        (("--backtest",), "No ticket could be tested"),
+    ):
+        done = agentops("calibration", *arguments)
+        assert done.exit_code == 0
+        assert words in done.stdout
 
 
 # --- run and report

@@ -16,7 +16,7 @@ import polars as pl
 import pytest
 import zstandard
 
-from agentops_pipelines.demo import build_sample, company, sample
+from agentops_pipelines.demo import board, build_sample, company, sample
 from agentops_pipelines.settings import Settings, load_settings
 from agentops_pipelines.sources.batches import Ledger
 from agentops_pipelines.sources.openclaw.reader import ReadRules, read_state_dir
@@ -50,6 +50,7 @@ NAMES = re.compile(
             r"User-Agent: \S+",
             r"\d+ \d+ \* \* [\d,*]+",
             r"Cache OFF",
+            r"(To|In) (Do|Progress|Review)|Story point estimate|is blocked by",
         )
     )
 )
@@ -86,7 +87,7 @@ def test_no_text_but_the_stand_ins_is_in_the_sample(settings: Settings) -> None:
             if path.is_file():
                 _assert_no_text(_records(path))
     for name, content in _packed_files().items():
-        if name.startswith("litellm/"):
+        if name.startswith(("litellm/", "jira/")):
             _assert_no_text(json.loads(line) for line in content.splitlines())
 
 
@@ -345,6 +346,33 @@ def test_the_proxy_s_answers_are_loaded_once(tmp_path: Path) -> None:
     assert results[0].newest_data_at is not None
     assert results[0].newest_data_at < sample.AS_OF
     assert (results[1].row_count, results[1].bytes_read) == (0, 0)
+
+
+def test_the_board_is_read_by_the_reader_of_any_jira(settings: Settings, tmp_path: Path) -> None:
+    with Warehouse(tmp_path).locked("a test") as locked, locked.connect() as writer:
+        for _ in range(2):
+            batches = sample.sample_jira_batches(settings, writer.ledger("jira"), until=sample.AS_OF)
+            writer.load("jira", batches, scope=sample.JIRA_SCOPE, observed_at=sample.AS_OF)
+        found = writer.con.execute(
+            "SELECT issue_key, agent_id, story_point_estimate, method FROM raw.jira_issues ORDER BY issue_key"
+        ).fetchall()
+        (quarantined,) = writer.con.execute("SELECT sum(quarantined) FROM ops.loads").fetchall()[0]
+
+    assert found == sorted((one.key, one.agent, one.points, one.method or None) for one in board.ISSUES)
+    assert quarantined == 0
+
+
+def test_work_on_a_finished_ticket_lies_between_its_start_and_its_end(settings: Settings, lines: pl.DataFrame) -> None:
+    sessions = _read(settings, "openclaw_sessions").select("session_id", "label")
+    worked = lines.join(sessions, on="session_id").group_by("label").agg(pl.col("written_at").min().alias("first"))
+    last = lines.join(sessions, on="session_id").group_by("label").agg(pl.col("written_at").max().alias("last"))
+    spans = {label: (first, until) for label, first, until in worked.join(last, on="label").iter_rows()}
+    finished = [one for one in board.ISSUES if one.status == board.DONE]
+    assert len(finished) == 21
+    for one in finished:
+        began, done = (datetime.fromtimestamp(at / 1000, UTC).replace(tzinfo=None) for at, _ in one.moves[::2])
+        first, until = spans[one.key]
+        assert began < first < until < done, one.key
 
 
 def _packed_files() -> dict[str, bytes]:

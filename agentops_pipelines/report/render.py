@@ -25,6 +25,7 @@ from agentops_pipelines.report import tables, words
 from agentops_pipelines.report.alert_words import Alert, alert_words
 from agentops_pipelines.report.analyse import Report
 from agentops_pipelines.report.chart import chart_svg
+from agentops_pipelines.report.sections import Answer
 from agentops_pipelines.report.text import clean_name, fit, isolate, units
 
 CONTENT_LIMIT = 2000
@@ -40,7 +41,7 @@ CODE_WIDTH = 32
 
 _NAME_MINIMUM, _GAP, _COLUMN_GAP = 8, 2, 4
 _SIDE_BY_SIDE = 96
-_TERMINAL_NEEDS, _TERMINAL_NOTES = 4, 4
+_TERMINAL_NEEDS, _TERMINAL_NOTES = 5, 4
 _FIELD_NEEDS, _FIELD_SENTENCES = 5, 8
 """Sentences in one field of the message, as far as they fit it: what needs a person first."""
 _ALERT_NAME = 120
@@ -71,6 +72,11 @@ def terminal_text(report: Report) -> RenderableType:
     return Group(*parts)
 
 
+def terminal_section(said: Answer) -> RenderableType:
+    """One section for a terminal, with all that it has to say."""
+    return _Lines(table=tables.answered(said).compact(), note=said.section.note)
+
+
 def html_page(report: Report) -> str:
     """The report as one HTML file that asks for nothing else: light and dark, wide and narrow."""
     shown = [tables.categories(report), tables.agents(report), tables.trend(report), tables.session_types(report)]
@@ -88,7 +94,7 @@ def html_page(report: Report) -> str:
             attention=words.needs(report, name=isolate),
             answers=[
                 (
-                    tables.answered(report, said),
+                    tables.answered(said, query=report.queries[said.section.name]),
                     [(finding.sentence(isolate), finding.severity) for finding in said.findings],
                     said.section.note,
                 )

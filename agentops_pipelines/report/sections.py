@@ -2,7 +2,8 @@
 
 Belongs here: the types a section is declared with. Does not belong here: the sections themselves, which stand by
 subject in gateway_sections.py (keys, tiers, fallbacks, pools, caches), agent_sections.py (cron, polls, steps,
-recommendations) and matching_sections.py (both books), which there are (registry.py), nor how they look (render.py).
+recommendations), ticket_sections.py (estimates, work in progress) and matching_sections.py (both books), which there
+are (registry.py), nor how they look (render.py).
 
 To add one: declare a `Section` in the module of its subject, put it into that module's SECTIONS, and the module into
 registry.py. Its query names the window as `$window_id`, gives the rows worst first and only rows that have something to
@@ -18,7 +19,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from agentops_pipelines.report.text import clean_name, count, fit, percent, tokens, usd
+from agentops_pipelines.report.text import clean_name, count, factor, fit, percent, tokens, usd
 
 Severity = Literal["severe", "mild", "note"]
 """Severe and mild findings need a person; a note is worth knowing."""
@@ -26,12 +27,17 @@ Severity = Literal["severe", "mild", "note"]
 SEVERITIES: tuple[Severity, ...] = ("severe", "mild", "note")
 """Worst first."""
 
-Kind = Literal["name", "count", "tokens", "usd", "cap", "percent", "number", "seconds", "moment", "day", "flag"]
-"""How a cell is written: a name from the data, a figure in its unit (a cap is money that may be unlimited), a local
-time, a date, yes or nothing."""
+Kind = Literal[
+    "name", "count", "tokens", "usd", "cap", "percent", "number", "factor", "loss", "seconds", "moment", "day", "flag"
+]
+"""How a cell is written: a name from the data, a figure in its unit (a cap is money that may be unlimited, a factor a
+multiple of an estimate), a local time, a date, yes or nothing."""
 
 NAME_CELLS = 48
 """What a sentence shows of a name."""
+
+_ABSENT: dict[Kind, str] = {"cap": "none", "factor": "n/a"}
+"""What stands for a missing value where nothing at all would mislead."""
 
 Row = Mapping[str, Any]
 
@@ -51,11 +57,13 @@ class Finding:
 
 @dataclass(frozen=True, kw_only=True)
 class SectionColumn:
-    """A column of the page's table: the query's column, its heading, and how its cells are written."""
+    """A column of the page's table: the query's column, its heading, how its cells are written, and whether it also
+    stands in a terminal's table."""
 
     name: str
     title: str
     kind: Kind = "count"
+    compact: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +115,7 @@ def cell(value: Any, kind: Kind, zone: ZoneInfo) -> str:
     if kind == "usd":
         return usd(value)
     if value is None or value == "":
-        return "none" if kind == "cap" else ""
+        return _ABSENT.get(kind, "")
     writers: dict[Kind, Callable[[Any], str]] = {
         "name": lambda text: clean_name(str(text)),
         "count": lambda number: count(int(number)),
@@ -115,6 +123,8 @@ def cell(value: Any, kind: Kind, zone: ZoneInfo) -> str:
         "cap": usd,
         "percent": percent,
         "number": lambda number: f"{number:,.1f}",
+        "factor": factor,
+        "loss": lambda number: f"{number:.3f}",
         "seconds": _duration,
         "moment": lambda when: _local(when, zone).strftime("%a %-d %b %H:%M"),
         "day": lambda day: day.strftime("%a %-d %b"),

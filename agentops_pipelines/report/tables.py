@@ -313,7 +313,7 @@ def models(report: Report, *, limit: int | None = None) -> Table:
     )
 
 
-def answered(report: Report, said: Answer) -> Table:
+def answered(said: Answer, *, query: str = "") -> Table:
     """The table of a section, with a last row that says how many more there are."""
     columns = said.section.columns
     rows = list(said.cells)
@@ -323,9 +323,12 @@ def answered(report: Report, said: Answer) -> Table:
         name=said.section.name,
         title=said.section.title,
         question=said.section.question,
-        columns=tuple(Column(title=c.title, numeric=c.kind not in ("name", "moment", "day", "flag")) for c in columns),
+        columns=tuple(
+            Column(title=c.title, numeric=c.kind not in ("name", "moment", "day", "flag"), compact=c.compact)
+            for c in columns
+        ),
         rows=tuple(rows),
-        query=report.queries[said.section.name],
+        query=query,
     )
 
 

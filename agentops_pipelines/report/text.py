@@ -4,7 +4,8 @@ Belongs here: one rule for each kind of figure, and what makes a name from the d
 sentences (words.py) and layout.
 
 Rules: money is `$1,234.56`, `$0.0042` below one cent and `<$0.0001` below that; tokens `812`, `9.4 k`, `940 k`,
-`18.2 M`, `1.3 B`; shares are whole percent, `<1 %` and `>99 %` where rounding would say 0 or 100. Halves round up.
+`18.2 M`, `1.3 B`; shares are whole percent, `<1 %` and `>99 %` where rounding would say 0 or 100; multiples of an
+estimate `1.3x`. Halves round up.
 """
 
 import re
@@ -79,6 +80,11 @@ def percent(share: float | None) -> str:
     if 0.99 < share < 1:
         return ">99 %"
     return _whole_percent(share)
+
+
+def factor(times: float) -> str:
+    """A multiple of an estimate."""
+    return f"{Decimal(repr(float(times))).quantize(_TENTH if times >= 0.1 else _CENT, ROUND_HALF_UP):,}x"
 
 
 def delta(change: float) -> str:
