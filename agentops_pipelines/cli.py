@@ -122,7 +122,18 @@ def dev(*, demo: bool, port: int) -> None:
     serve(settings, port=port, say=lambda line: click.echo(line))
 
 
-@main.command()
+class Query(click.Command):
+    """A command whose argument may begin with an SQL comment, which is no option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Tell comments from options: these have no blank after `--` and are one line."""
+        comments = [arg for arg in args if arg.startswith("--") and (arg[2:3].isspace() or "\n" in arg)]
+        if comments and "--" not in args:
+            args = [*(arg for arg in args if arg not in comments), "--", *comments]
+        return super().parse_args(ctx, args)
+
+
+@main.command(cls=Query)
 @click.argument("query", required=False)
 @demo_option
 @click.option(

@@ -11,7 +11,7 @@ import os
 import platform
 import shutil
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +20,7 @@ from typing import Literal
 import duckdb
 import httpx
 
+from agentops_pipelines.report.text import many
 from agentops_pipelines.settings import Settings, SettingsError, StateDir, load_settings
 from agentops_pipelines.sources.batches import Ledger, SourceError
 from agentops_pipelines.sources.jira.client import JiraClient
@@ -195,18 +196,14 @@ def _state_dir(state_dir: StateDir) -> str:
         raise SourceError(
             setting=SETTING,
             value=str(state_dir.path),
-            problem=f"{_count(unreadable, 'file')} cannot be read, such as {unreadable[0]}",
+            problem=f"{many(len(unreadable), 'file')} cannot be read, such as {unreadable[0]}",
             remedy="Give this user the right to read them; nothing is ever written there.",
         )
     eras = [*(["files"] if transcripts else []), *(["SQLite (2026.7 and later)"] if databases else [])]
     return (
-        f"{state_dir.path}: {_count(agents, 'agent')}, {_count(transcripts, 'transcript file')}, "
-        f"{_count(databases, 'database')}; sessions are in {' and '.join(eras) or 'nothing yet'}"
+        f"{state_dir.path}: {many(len(agents), 'agent')}, {many(len(transcripts), 'transcript file')}, "
+        f"{many(len(databases), 'database')}; sessions are in {' and '.join(eras) or 'nothing yet'}"
     )
-
-
-def _count(things: Sequence[object], noun: str) -> str:
-    return f"{len(things)} {noun}{'' if len(things) == 1 else 's'}"
 
 
 def _is_transcript(name: str) -> bool:

@@ -56,6 +56,11 @@ class Page:
         """Go to an address."""
         self.call("Page.navigate", url=url)
 
+    def click(self, text: str) -> None:
+        """Click the innermost element that says just this."""
+        found = f"[...document.querySelectorAll('*')].filter(one => one.innerText?.trim() == {json.dumps(text)}).pop()"
+        assert self.evaluate(f"{found} ? ({found}.click(), true) : false"), f"nothing says {text!r}"
+
     def text(self) -> str:
         """What can be read on the page now."""
         return self.evaluate("document.body ? document.body.innerText : ''")

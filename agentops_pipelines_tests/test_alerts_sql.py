@@ -138,6 +138,36 @@ def finding(rule: str, severity: str, *, window: str = "trailing_7d", name: str 
     return {**place, "rule": rule, "severity": severity, "runs": 2, "meaning": f"meaning of {rule}"}
 
 
+def delivery(hours_ago: float, outcome: str, *, wrong: bool = False, quiet: bool = False, **place: str) -> Row:
+    at = {"host": "local", "job_id": "j1", "finished_at": AS_OF - hours_ago * HOUR, **place}
+    return {**at, "outcome": outcome, "is_wrong_target": wrong, "is_in_quiet_hours": quiet}
+
+
+DELIVERIES = [
+    delivery(60, "delivered"),
+    delivery(50, "delivered", wrong=True),
+    delivery(40, "delivered", wrong=True, quiet=True),
+    delivery(30, "silently_undelivered"),
+    delivery(20, "silently_undelivered"),
+    delivery(10, "delivery_failed"),
+    delivery(5, "delivery_failed", quiet=True),
+    # other jobs, and runs of other days
+    *(
+        delivery(hours, outcome, wrong=True, quiet=True, **place)
+        for outcome in ("silently_undelivered", "delivery_failed")
+        for hours, place in ((70, {"host": "pi"}), (70, {"job_id": "j2"}), (169, {}), (0, {}))
+    ),
+    delivery(0, "delivered", job_id="j3", wrong=True),
+]
+SINCE = {
+    "wrong_target": AS_OF - 50 * HOUR,
+    "delivered_in_quiet_hours": AS_OF - 40 * HOUR,
+    "silently_undelivered": AS_OF - 30 * HOUR,
+    "delivery_failed": AS_OF - 10 * HOUR,
+    "schedule_problem": None,
+}
+
+
 def source(name: str, scope: str, newest: datetime | None, failures: int = 0) -> Row:
     failing_since = AS_OF - failures * HOUR if failures else None
     return {
@@ -170,7 +200,10 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyC
         replace(con, "core.pool_minutes", POOL_MINUTES)
         replace(con, "core.window_usage", UNPRICED)
         replace(con, "mart.budget_incidents", [incident(1, AS_OF - DAY), incident(2, AS_OF - DAY + MINUTE)])
+        replace(con, "core.cron_deliveries", DELIVERIES)
         findings = [finding("wrong_target", "incident"), finding("delivery_failed", "high", name=None)]
+        findings += [finding(rule, "high") for rule in SINCE if rule not in ("wrong_target", "delivery_failed")]
+        findings += [{**finding("wrong_target", "high"), "job_id": "j3"}]
         findings += [finding("overdue", "low"), finding("run_failed", "high", window="2026-W47")]
         replace(con, "mart.cron_findings", findings)
         replace(
@@ -374,10 +407,12 @@ def test_a_source_is_stale_after_26_hours_and_failing_after_two_loads(con: duckd
 
 def test_cron_findings_of_high_severity_are_alerts(con: duckdb.DuckDBPyConnection) -> None:
     found = alerts(con, "cron_finding")
-    assert [(alert["subject"], alert["label"], alert["detail"]) for alert in found] == [
-        ("local/j1/delivery_failed", "j1", "meaning of delivery_failed"),
-        ("local/j1/wrong_target", "nightly", "meaning of wrong_target"),
-    ]
+    said = {alert["subject"]: (alert["label"], alert["detail"], alert["since_at"]) for alert in found}
+    assert said.pop("local/j3/wrong_target")[2] is None  # its run is of after the window
+    assert said == {
+        f"local/j1/{rule}": ("j1" if rule == "delivery_failed" else "nightly", f"meaning of {rule}", since)
+        for rule, since in SINCE.items()
+    }
 
 
 def test_where_nothing_happened_there_is_no_alert(con: duckdb.DuckDBPyConnection) -> None:

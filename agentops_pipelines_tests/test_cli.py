@@ -327,6 +327,14 @@ def test_sql_reads_files_and_standard_input(published: Path, tmp_path: Path) -> 
     assert done.stderr.startswith("agentops: there is no file nowhere.sql (ready ones: ")
 
 
+@pytest.mark.parametrize("comment", ["-- what it is about", "--about", "--"])
+def test_a_query_may_begin_with_a_comment(published: Path, comment: str) -> None:
+    query = f"{comment}\nSELECT 3 AS three"
+    assert agentops("sql", query, "--format", "csv").stdout == "three\n3\n"
+    assert agentops("sql", "--format", "csv", "--", query).stdout == "three\n3\n"
+    assert "No such option '--three'" in agentops("sql", "--three").stderr
+
+
 def test_sql_runs_a_ready_query_by_its_name_and_lists_them(published: Path) -> None:
     listed = {row["name"]: row["question"] for row in json.loads(agentops("sql", ".adhoc", "--format", "json").stdout)}
     assert listed["who_starts_work"].startswith("How much do people ask for, and how much starts by itself")

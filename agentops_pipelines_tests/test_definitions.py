@@ -2,12 +2,13 @@
 
 import logging
 import warnings
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
 import duckdb
 import pytest
+from dagster._core.definitions.freshness import TimeWindowFreshnessPolicy
 
 from agentops_pipelines.dagster_home import WORKSPACE
 from agentops_pipelines.definitions import defs
@@ -26,12 +27,15 @@ AS_OF = "2026-11-24T08:00:00"
 ROOT = Path(__file__).parent.parent
 
 
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 EVERYTHING = dg.AssetSelection.all()
 DATA = EVERYTHING - dg.AssetSelection.groups("report")
 """All but the report, whose charts take a second."""
 
 
-def run(selection: dg.AssetSelection = DATA, *, as_of: str = AS_OF) -> dg.ExecuteInProcessResult:
+def run(
+    selection: dg.AssetSelection = DATA, *, as_of: str = AS_OF, instance: dg.DagsterInstance | None = None
+) -> dg.ExecuteInProcessResult:
     """The real definitions, run in process against the settings of the environment."""
     loaded = defs()
     keys = selection.resolve(loaded.resolve_asset_graph())
@@ -42,9 +46,10 @@ def run(selection: dg.AssetSelection = DATA, *, as_of: str = AS_OF) -> dg.Execut
     if "report" in groups:
         ops["report"] = {"config": {"window_id": "2026-W47"}}
     return loaded.resolve_implicit_global_asset_job_def().execute_in_process(
+        instance=instance,
         raise_on_error=False,
         asset_selection=list(keys),
-        run_config={"ops": ops, "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        run_config={"ops": ops, **QUIET},
     )
 
 
@@ -94,12 +99,40 @@ def test_every_table_is_one_asset_with_documentation_and_lineage() -> None:
         assert node.description, key
         assert node.owners, key
         assert node.kinds, key
+        assert (node.freshness_policy is None) == (node.group_name not in ("mart", "report")), key
         assert node.group_name in ("raw_openclaw", "raw_litellm", "raw_jira", "raw_otel", "core", "mart", "report"), key
     calls = graph.get(dg.AssetKey(["core", "calls"]))
     upstream = {key.to_user_string() for key in calls.parent_keys}
     assert upstream == {
         name.replace(".", "/") for name in sql_tables["core.calls"].dependencies if not name.startswith("conf.")
     }
+
+
+def test_tags_say_whose_records_a_table_is_made_from() -> None:
+    graph = defs().resolve_asset_graph()
+    tagged = {
+        table: sorted(tag for tag in graph.get(dg.AssetKey(table.split("/"))).tags if tag.startswith("agentops/"))
+        for table in ("raw/jira_issues", "core/list_prices", "mart/pool_headroom", "mart/ticket_calibration")
+    }
+    assert tagged == {
+        "raw/jira_issues": ["agentops/jira"],
+        "core/list_prices": [],
+        "mart/pool_headroom": ["agentops/litellm"],
+        "mart/ticket_calibration": ["agentops/jira", "agentops/litellm", "agentops/openclaw"],
+    }
+
+
+def test_marts_are_overdue_after_a_day_or_after_a_week_where_no_hourly_job_makes_them(home: Path) -> None:
+    def windows() -> set[float]:
+        graph = defs().resolve_asset_graph()
+        policies = [graph.get(key).freshness_policy for key in graph.get_all_asset_keys() if key.path[0] == "mart"]
+        assert all(isinstance(policy, TimeWindowFreshnessPolicy) for policy in policies)
+        return {policy.fail_window.to_timedelta() / timedelta(hours=1) for policy in policies}  # type: ignore[union-attr]
+
+    assert windows() == {Config().thresholds.stale_hours}
+    home.mkdir()
+    (home / "agentops.toml").write_text("alerts.enabled = false", encoding="utf-8")
+    assert windows() == {8 * 24}
 
 
 def test_the_job_is_everything_in_one_process() -> None:
@@ -111,7 +144,8 @@ def test_the_job_is_everything_in_one_process() -> None:
 def test_definitions_load_without_a_warning_and_without_making_a_file(home: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        defs().resolve_job_def("weekly_report")
+        for job in ("weekly_report", "past_weeks", "alerts"):
+            defs().resolve_job_def(job)
     assert not home.exists()
 
 
@@ -137,13 +171,21 @@ def test_dagster_can_resolve_everything_that_is_defined() -> None:
 
 
 def test_a_run_publishes_tables_with_row_counts_columns_and_a_chart(home: Path, state_dir: Path) -> None:
-    result = run(EVERYTHING)
-    assert result.success
-    made = {
-        event.asset_key.to_user_string(): event.materialization.metadata
-        for event in result.get_asset_materialization_events()
-        if event.asset_key is not None
-    }
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = run(EVERYTHING, instance=instance)
+        assert result.success
+        made = {
+            event.asset_key.to_user_string(): event.materialization.metadata
+            for event in result.get_asset_materialization_events()
+            if event.asset_key is not None
+        }
+        assert instance.get_dynamic_partitions("weeks") == ["2026-W47"]
+        job = defs().resolve_job_def("past_weeks")
+        assert job.partitioned_config is not None
+        config = job.partitioned_config.get_run_config_for_partition_key("2026-W47")
+        again = job.execute_in_process(instance=instance, run_config={**config, **QUIET})
+        (shown,) = again.asset_materializations_for_node("report_week")
+    assert shown.metadata["headline"] == made["report/weekly"]["headline"]
     with read_published(home / "agentops.duckdb") as connection:
         for name in load_tables():
             (rows,) = connection.execute(f"SELECT count(*) FROM {name}").fetchall()[0]
@@ -158,6 +200,7 @@ def test_a_run_publishes_tables_with_row_counts_columns_and_a_chart(home: Path, 
     assert column.type.startswith("DECIMAL")
     assert column.description == load_tables()["core.calls"].columns["cost_usd"]
     assert made["raw/openclaw_lines"]["rows_loaded"].value == 6
+    assert str(made["report/weekly"]["headline"].value).startswith("$0.50 estimated · ")
     chart = made["report/weekly"]["chart"].value
     assert isinstance(chart, str)
     assert chart.startswith("![cost by day](data:image/png;base64,iVBORw0KGgo")

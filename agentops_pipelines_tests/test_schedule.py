@@ -1,4 +1,4 @@
-"""The Monday report: which week a tick means, and that Discord gets it once, whatever was missed."""
+"""Schedules and the sensor: which week a tick means, and that Discord gets everything once, whatever was missed."""
 
 import logging
 import time
@@ -10,18 +10,21 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 import pytest
+from dagster._core.test_utils import freeze_time
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import WorkspaceFileTarget
 from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import QueuedRunCoordinatorDaemon
+from dagster._daemon.sensor import execute_sensor_iteration
 from dagster._scheduler.scheduler import launch_scheduled_runs
 from dagster._utils.schedules import schedule_execution_time_iterator
 
 from agentops_pipelines.dagster_home import WORKSPACE, prepare_dagster_home
 from agentops_pipelines.definitions import defs
 from agentops_pipelines.defs.schedule import monday_report
+from agentops_pipelines.report import deliver
 from agentops_pipelines.settings import Config, SettingsError
 from agentops_pipelines.weeks import UnknownWeek, last_complete_week, parse_week
-from agentops_pipelines_tests.discord_server import DiscordServer, discord
+from agentops_pipelines_tests.discord_server import DiscordServer, Message, discord
 from agentops_pipelines_tests.state_dirs import write_state_dir
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -172,9 +175,25 @@ def scheduler(home: Path) -> Iterator[WorkspaceProcessContext]:
 
 
 def the_daemon_wakes_up(context: WorkspaceProcessContext, moment: datetime) -> None:
-    """One round of the daemon at a moment: evaluate the ticks since the last one, launch what is queued."""
+    """One round of the daemon at a moment: evaluate ticks since the last one, the sensor, and launch what is queued."""
     list(launch_scheduled_runs(context, logging.getLogger("scheduler"), moment.astimezone(UTC), iteration_times={}))
+    with freeze_time(moment.astimezone(UTC)):
+        list(execute_sensor_iteration(context, logging.getLogger("sensors"), None, None))
     list(QueuedRunCoordinatorDaemon(interval_seconds=1).run_iteration(context))
+
+
+def a_run_dies(context: WorkspaceProcessContext, job_name: str) -> str:
+    """The id of a run of a job that failed as the daemon notes it of one whose process is gone."""
+    location = context.create_request_context().get_code_location("agentops_pipelines")
+    (repository,) = location.get_repositories().values()
+    job = repository.get_full_job(job_name)
+    run = context.instance.create_run_for_job(
+        defs().resolve_job_def(job_name),
+        remote_job_origin=job.get_remote_origin(),
+        job_code_origin=job.get_python_origin(),
+    )
+    context.instance.report_run_failed(run)
+    return run.run_id
 
 
 def finished_runs(context: WorkspaceProcessContext) -> list[dg.DagsterRun]:
@@ -188,16 +207,37 @@ def finished_runs(context: WorkspaceProcessContext) -> list[dg.DagsterRun]:
     raise AssertionError("a run did not end")
 
 
-def test_after_three_missed_mondays_only_the_newest_week_is_posted_and_only_once(
+def test_the_daemon_posts_the_newest_of_three_missed_mondays_and_then_alerts_and_a_failed_run(
     home: Path, channel: DiscordServer
 ) -> None:
+    hourly_on_one_day = 'timezone = "Europe/Berlin"\nalerts.schedule = "10 * 31 3 *"'
+    (home / "agentops.toml").write_text(hourly_on_one_day, encoding="utf-8")
     with scheduler(home) as context:
         the_daemon_wakes_up(context, datetime(2026, 3, 13, 18, tzinfo=BERLIN))
         assert list(context.instance.get_runs()) == []
         # It was down on 16, 23 and 30 March; in between, the clocks went forward.
-        the_daemon_wakes_up(context, datetime(2026, 3, 31, 10, tzinfo=BERLIN))
-        the_daemon_wakes_up(context, datetime(2026, 3, 31, 10, 1, tzinfo=BERLIN))
-        (run,) = finished_runs(context)
-    assert run.is_success
-    assert run.tags["agentops/window"] == "2026-W13"
-    assert "week 13 (23-29 Mar)" in channel.only.payload["content"]
+        the_daemon_wakes_up(context, datetime(2026, 3, 30, 10, tzinfo=BERLIN))
+        the_daemon_wakes_up(context, datetime(2026, 3, 30, 10, 1, tzinfo=BERLIN))
+        (monday,) = finished_runs(context)
+        assert monday.is_success
+        assert monday.tags["agentops/window"] == "2026-W13"
+        assert "week 13 (23-29 Mar)" in channel.only.payload["content"]
+
+        # Its process died before the details of an earlier week were in Discord.
+        channel.messages["7"] = Message(id="7", payload={"content": "week 12"})
+        with deliver.postbox(home / "deliveries.sqlite") as box:
+            assert box is not None
+            box.ledger.record(deliver.LedgerEntry(key="weekly/2026-W12", state="posting"), "posted", message_id="7")
+        the_daemon_wakes_up(context, datetime(2026, 3, 31, 10, 11, tzinfo=BERLIN))  # of ten ticks only the newest runs
+        hourly = next(run for run in finished_runs(context) if run.run_id != monday.run_id)
+        assert (hourly.job_name, hourly.is_success) == ("alerts", True)
+        assert "● Source `openclaw`: its newest data is" in list(channel.messages.values())[-1].payload["content"]
+        assert channel.messages["7"].payload["embeds"]
+
+        dead = a_run_dies(context, "past_weeks")
+        for minute in (12, 13):
+            the_daemon_wakes_up(context, datetime(2026, 3, 31, 10, minute, tzinfo=BERLIN))
+    titles = [message.payload["content"].splitlines()[0].split(" (")[0] for message in channel.messages.values()]
+    assert titles == ["**Agent costs, week 13", "**Agent costs, week 12", "**Alerts: 1 new**", "**Alerts: 1 new**"]
+    told = list(channel.messages.values())[-1].payload["content"]
+    assert f"● The run `{dead[:8]}` of `past_weeks` failed." in told

@@ -48,7 +48,7 @@ class AlertsConfig(dg.Config):
     """Whether to tell Discord what changed. Each change is told once."""
 
 
-def alerts_asset() -> dg.AssetsDefinition:
+def alerts_asset(*, freshness: dg.FreshnessPolicy) -> dg.AssetsDefinition:
     """The alerts, downstream of mart.alerts."""
 
     @dg.multi_asset(
@@ -61,6 +61,7 @@ def alerts_asset() -> dg.AssetsDefinition:
                 description="What is wrong now, told in Discord when it begins, gets worse or is over.",
                 kinds={"discord"},
                 owners=OWNERS,
+                freshness_policy=freshness,
             )
         ],
         check_specs=[

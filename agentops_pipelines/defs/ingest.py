@@ -106,6 +106,7 @@ def _raw_specs(source: str, *, kind: str) -> list[dg.AssetSpec]:
             description=table.doc,
             kinds={"duckdb", kind},
             owners=OWNERS,
+            tags={source_tag(source): ""},
             metadata={
                 "dagster/table_name": table.qualified_name,
                 "dagster/column_schema": _column_schema(table),
@@ -114,6 +115,11 @@ def _raw_specs(source: str, *, kind: str) -> list[dg.AssetSpec]:
         )
         for table in tables_of(source)
     ]
+
+
+def source_tag(source: str) -> str:
+    """The tag of everything that a source's records are in: `tag:agentops/jira` in the UI's search."""
+    return f"agentops/{source}"
 
 
 def _source_loaded_spec(source: str) -> dg.AssetCheckSpec:

@@ -1,4 +1,4 @@
-"""The job `weekly_report` and the schedule `monday_report` that launches it.
+"""The job `weekly_report` with the schedule `monday_report` that launches it, and the job `past_weeks`.
 
 Belongs here: which week a tick reports. The week comes from the time the tick was scheduled for, never from the
 clock: a tick that runs late, after days of outage, still reports the week it was meant for.
@@ -22,6 +22,20 @@ weekly_report = dg.define_asset_job(
     selection=dg.AssetSelection.all() - dg.AssetSelection.assets(alerts.ALERTS),
     description="Load what is new from every source, make and publish all tables, write the report.",
 )
+
+
+@dg.job(
+    name="past_weeks",
+    config=dg.PartitionedConfig(
+        partitions_def=report.WEEKS,
+        run_config_for_partition_key_fn=lambda week: {"ops": {report.WEEK_OP: {"config": {"window_id": week}}}},
+        tags_for_partition_key_fn=lambda week: {WINDOW_TAG: week},
+    ),
+    description="Write the report of one or many past weeks again, from the tables as they are. Nothing is posted.",
+)
+def past_weeks() -> None:
+    """A partition is a week: several are launched together as a backfill."""
+    report.report_week()
 
 
 def monday_report(config: Config) -> dg.ScheduleDefinition:

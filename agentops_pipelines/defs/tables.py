@@ -15,8 +15,9 @@ import dagster as dg
 
 from agentops_pipelines.conf import write_conf_tables
 from agentops_pipelines.defs.checks import check_specs, run_checks
-from agentops_pipelines.defs.ingest import OWNERS, utc_now, warehouse_of
+from agentops_pipelines.defs.ingest import OWNERS, source_tag, utc_now, warehouse_of
 from agentops_pipelines.settings import Settings, load_settings
+from agentops_pipelines.sources.schemas import RAW_TABLES
 from agentops_pipelines.sqltables import SqlTable
 from agentops_pipelines.warehouse import LockedWarehouse, Writer
 
@@ -48,12 +49,16 @@ def table_key(name: str) -> dg.AssetKey:
     return dg.AssetKey(name.split("."))
 
 
-def tables_asset(tables: Mapping[str, SqlTable]) -> dg.AssetsDefinition:
-    """The multi-asset of all SQL tables."""
+def tables_asset(tables: Mapping[str, SqlTable], *, freshness: dg.FreshnessPolicy) -> dg.AssetsDefinition:
+    """The multi-asset of all SQL tables; `freshness` is that of the marts, which people look at."""
+    sources = _sources(tables)
 
     @dg.multi_asset(
         name=OP,
-        specs=[_spec(table) for table in tables.values()],
+        specs=[
+            _spec(table, sources=sources[table.name], freshness=freshness if table.schema == "mart" else None)
+            for table in tables.values()
+        ],
         check_specs=check_specs(),
         can_subset=True,
         description="Rebuilds the selected core and mart tables, checks them and publishes the DuckDB file.",
@@ -135,7 +140,15 @@ def _require(writer: Writer, names: Collection[str]) -> None:
         )
 
 
-def _spec(table: SqlTable) -> dg.AssetSpec:
+def _sources(tables: Mapping[str, SqlTable]) -> dict[str, set[str]]:
+    """The sources whose records each table is made from, through whatever tables. `tables` is in order."""
+    found = {table.qualified_name: {table.source} for table in RAW_TABLES}
+    for table in tables.values():
+        found[table.name] = set().union(*(found.get(name, set()) for name in table.dependencies))
+    return found
+
+
+def _spec(table: SqlTable, *, sources: Collection[str], freshness: dg.FreshnessPolicy | None) -> dg.AssetSpec:
     reads = [name for name in table.dependencies if name.split(".")[0] not in _ASSET_SCHEMAS]
     return dg.AssetSpec(
         table_key(table.name),
@@ -144,11 +157,14 @@ def _spec(table: SqlTable) -> dg.AssetSpec:
         description=f"{table.description}\n\nGrain: {table.grain}",
         kinds={"duckdb", "sql"},
         owners=OWNERS,
+        tags={source_tag(source): "" for source in sorted(sources)},
+        freshness_policy=freshness,
         skippable=True,
         code_version=hashlib.sha256(table.sql.encode()).hexdigest()[:12],
         metadata={
             "dagster/table_name": table.name,
             "grain": table.grain,
+            "sql_file": dg.MetadataValue.path(table.path),
             **({"settings_read": ", ".join(reads)} if reads else {}),
         },
     )

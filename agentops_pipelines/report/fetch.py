@@ -193,6 +193,13 @@ QUERIES = (
 )
 
 
+def complete_weeks(published_path: Path) -> list[str]:
+    """The ISO weeks that are over and have calls. Raises PublishedMissing before the first run."""
+    query = "SELECT window_id FROM mart.weekly_summary WHERE kind = 'iso_week' AND is_complete AND has_data"
+    with read_published(published_path) as con:
+        return [window_id for (window_id,) in con.execute(query).fetchall()]
+
+
 def section_query(section: Section) -> Query:
     """The query of a section of the registry, under the section's name."""
     return Query(name=section.name, sql=section.sql)

@@ -19,7 +19,7 @@ from agentops_pipelines.report.analyse import (
     Trend,
     Window,
 )
-from agentops_pipelines.report.text import NO_PRICE, count, delta, fit, percent, signed_usd, tokens, usd
+from agentops_pipelines.report.text import NO_PRICE, count, delta, fit, many, percent, signed_usd, tokens, usd
 
 TITLE = "Agent costs"
 
@@ -180,8 +180,7 @@ def unpriced(coverage: Coverage) -> str:
     """Models without a list price and what they used; empty when all have one."""
     if not coverage.unpriced_models:
         return ""
-    models = "1 model" if coverage.unpriced_models == 1 else f"{count(coverage.unpriced_models)} models"
-    return f"{models} without a list price ({tokens(coverage.unpriced_tokens)} tokens)"
+    return f"{many(coverage.unpriced_models, 'model')} without a list price ({tokens(coverage.unpriced_tokens)} tokens)"
 
 
 def footer(report: Report) -> list[str]:
@@ -220,7 +219,7 @@ def attention(item: Attention, window: Window, *, name: Callable[[str], str]) ->
     if item.kind == "unpriced":
         most = f", most by {subject}" if item.subject else ""
         return f"{share} of tokens have no list price{most}"
-    return f"{number} {'input' if item.number == 1 else 'inputs'} of {item.subject} not usable, most of all: {problem}"
+    return f"{many(item.number, 'input')} of {item.subject} not usable, most of all: {problem}"
 
 
 def needs(report: Report, *, name: Callable[[str], str]) -> list[tuple[str, bool]]:

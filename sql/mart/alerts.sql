@@ -8,7 +8,7 @@
 --         provider/model, source, source/scope, all, or host/job/rule
 --   label  the subject as people call it; NULL when it has no name
 --   severity  high or medium
---   since_at  since when (UTC): first unusual day, first hour, minute, rejection, call or load; NULL unknown
+--   since_at  since when (UTC): first unusual day, first hour, minute, rejection, call, load or run; NULL unknown
 --   value  the figure that decided
 --   threshold  what it was judged against
 --   unit  of both: usd, times (of the budget), minutes, requests, tokens, hours, loads, share or runs
@@ -101,6 +101,19 @@ matched AS (
   FROM openclaw o
   JOIN gateway_end e ON o.started_at <= e.newest_at AND o.started_at > e.newest_at - INTERVAL '29' DAY
 ),
+-- The first run of the 7 days that broke each rule.
+cron_since AS (
+  SELECT
+    d.host, d.job_id,
+    min(CASE WHEN d.is_wrong_target THEN d.finished_at END) AS wrong_target_at,
+    min(CASE WHEN d.is_in_quiet_hours THEN d.finished_at END) AS quiet_hours_at,
+    min(CASE WHEN d.outcome = 'silently_undelivered' THEN d.finished_at END) AS silently_undelivered_at,
+    min(CASE WHEN d.outcome = 'delivery_failed' THEN d.finished_at END) AS delivery_failed_at
+  FROM core.cron_deliveries d
+  JOIN conf.windows w ON d.finished_at >= w.starts_at AND d.finished_at < w.ends_at
+  WHERE w.window_id = 'trailing_7d'
+  GROUP BY d.host, d.job_id
+),
 stale AS (
   SELECT s.source, max(s.newest_data_at) AS newest_data_at
   FROM conf.source_state s
@@ -183,7 +196,14 @@ WHERE m.calls >= 30 AND m.before_calls >= 100 AND m.share <= m.before_share - t.
 UNION ALL
 SELECT
   'cron_finding' AS kind, f.host || '/' || f.job_id || '/' || f.rule AS subject, coalesce(f.name, f.job_id) AS label,
-  'high' AS severity, CAST(NULL AS TIMESTAMP) AS since_at,
+  'high' AS severity,
+  CASE f.rule
+    WHEN 'wrong_target' THEN s.wrong_target_at
+    WHEN 'delivered_in_quiet_hours' THEN s.quiet_hours_at
+    WHEN 'silently_undelivered' THEN s.silently_undelivered_at
+    WHEN 'delivery_failed' THEN s.delivery_failed_at
+  END AS since_at,
   CAST(f.runs AS DOUBLE) AS value, CAST(NULL AS DOUBLE) AS threshold, 'runs' AS unit, f.meaning AS detail
 FROM mart.cron_findings f
+LEFT JOIN cron_since s ON s.host = f.host AND s.job_id = f.job_id
 WHERE f.window_id = 'trailing_7d' AND f.severity IN ('incident', 'high')
