@@ -282,7 +282,7 @@ def _spans(directory: Path) -> Finding:
     return Finding(
         status="ok" if files else "warn",
         subject="OpenTelemetry",
-        detail=f"{directory}: {_count(range(files), 'file')} of spans",
+        detail=f"{directory}: {many(files, 'file')} of spans",
         remedy="" if files else "Point the collector's file exporter there (format: json, path: .../spans.jsonl).",
     )
 

@@ -118,7 +118,7 @@ def test_tags_say_whose_records_a_table_is_made_from() -> None:
         "raw/jira_issues": ["agentops/jira"],
         "core/list_prices": [],
         "mart/pool_headroom": ["agentops/litellm"],
-        "mart/ticket_calibration": ["agentops/jira", "agentops/litellm", "agentops/openclaw"],
+        "mart/ticket_calibration": ["agentops/jira", "agentops/litellm", "agentops/openclaw", "agentops/otel"],
     }
 
 
