@@ -29,6 +29,7 @@ from agentops_pipelines.sources.schemas import (
     JIRA_STATUSES,
     RawTable,
 )
+from agentops_pipelines_tests import jira_server
 from agentops_pipelines_tests.jira_server import (
     EMAIL,
     ESTIMATE,
@@ -326,6 +327,31 @@ def test_what_is_no_ticket_is_counted_and_skipped() -> None:
     (row,) = table(batches, JIRA_ISSUES)
     assert (row["issue_key"], row["story_points"], row["method"], row["agent_id"]) == ("OPS-2", None, None, None)
     assert [entry.item for batch in batches for entry in batch.quarantine] == ["issue 10003"]
+
+
+def test_a_jira_without_the_fields_gives_tickets_without_points(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody made a field for points or methods: nothing is asked for that is not there, and no ticket is lost."""
+    monkeypatch.setattr(jira_server, "FIELDS", jira_server.FIELDS[:1])
+    with serve_jira([ticket(1, **{POINTS: 8.0})], {"10001": [STARTED, RAISED]}) as jira:
+        batches = read(jira)
+        asked = [body["fieldIds"] for body in jira.bodies if "fieldIds" in body]
+    (row,) = table(batches, JIRA_ISSUES)
+    assert (row["story_points"], row["story_point_estimate"], row["method"]) == (None, None, None)
+    assert asked == [["status"]]
+    assert [change["field"] for change in table(batches, JIRA_CHANGES)] == ["status"]
+
+
+def test_a_token_that_expires_during_a_load_loses_nothing(home: Path) -> None:
+    """Tickets are never kept without their history; the next load reads them again."""
+    with serve_jira([ticket(n) for n in range(1, 6)]) as jira:
+        settings = settings_for(home, jira)
+        parts = jira_parts(settings, now=NOW)
+        jira.faults.append((CHANGELOGS, 401, {}))
+        broken = load_parts(warehouse_of(settings), "jira", parts, observed_at=NOW)
+        assert "does not accept this token" in broken.problems[0]
+        assert broken.counts["raw.jira_issues"] == 0
+        whole = load_parts(warehouse_of(settings), "jira", parts, observed_at=NOW)
+    assert (whole.problems, whole.counts["raw.jira_issues"]) == ([], 5)
 
 
 @pytest.mark.parametrize(

@@ -65,13 +65,20 @@ ISSUES = (
     ticket(6, "blocked", open_blockers=1),
     ticket(7, "todo", read_at=day(1)),
     ticket(8, "done", story_points=0.0),
-    ticket(9, "done", story_points=0.5, story_point_estimate=0.5),
+    ticket(9, "done", story_points=0.5, story_point_estimate=0.5, read_at=day(1)),
     ticket(10, "nowhere", issue_number=10),
     # lowered and lowered again before work began, raised after
     ticket(11, "done", story_points=9.0),
     # named by spans and by the sessions that spawned others
     ticket(12, "doing"),
     ticket(13, "doing"),
+    # bad input: no estimate, a negative one, one made after the end, no tokens
+    ticket(14, "done"),
+    ticket(15, "done", story_points=-3.0),
+    ticket(16, "done", story_points=1.0),
+    ticket(17, "done", story_points=1.0),
+    # two agents worked on it; Jira knows the one that did less
+    ticket(18, "doing", agent_id="alec"),
 )
 CHANGES = (
     move(1, "9", day(10), "todo", "doing"),
@@ -103,6 +110,9 @@ CHANGES = (
     estimate(11, "10", day(11), 5.0, 4.0),
     estimate(11, "40", day(12, 13), 4.0, 8.0),
     estimate(11, "41", day(12, 14), 8.0, 9.0),
+    *(move(n, "1", day(12), "todo", "doing") for n in range(14, 19)),
+    *(move(n, "2", day(13), "doing", "done") for n in range(14, 18)),
+    estimate(16, "3", day(14), None, 1.0),
 )
 
 
@@ -171,6 +181,9 @@ SESSIONS = (
     session("far-kid", "subagent:k1", host="far away"),
     session("of-far", "subagent:k10", parent="agent:alec:cron:far"),
     session("of-split", "subagent:k8", parent="agent:alec:cron:j11"),
+    session("shared", "main"),
+    session("ben-1", "main", agent="ben"),
+    session("ben-2", "main", agent="ben"),
 )
 LINES = (
     *turn("named", "named", day(18)),
@@ -199,6 +212,9 @@ LINES = (
     *turn("both", "both-3", day(18, 14)),
     *turn("chat", "chat-1", day(18)),
     *turn("chat", "chat-2", day(18, 13)),
+    *turn("shared", "shared-1", day(4), ticket_keys="OPS-18"),
+    *turn("ben-1", "shared-2", day(4), agent="ben", ticket_keys="OPS-18"),
+    *turn("ben-2", "shared-3", day(4, 13), agent="ben", ticket_keys="OPS-18"),
     # traces: one within a session, one over two, one in a session that people talk in
     *turn("alone", "alone-1", day(12)),
     *turn("one of two", "two-1", day(12)),
@@ -263,6 +279,7 @@ REQUESTS = (
     # 500 tokens against half a point
     request("exact", day(18), ticket_key="OPS-9", prompt_tokens=490, total_tokens=500),
     request("raised", day(18), ticket_key="OPS-11", prompt_tokens=7_990, total_tokens=8_000),
+    *(request(f"bad-{n}", day(4), ticket_key=f"OPS-{n}") for n in (14, 15, 16)),
     # in the week before
     request("early", day(12), ticket_key="OPS-2"),
     request("alone-1", day(12), trace_id="session"),
@@ -336,7 +353,7 @@ assert LITELLM_SPEND_LOGS.key == ("request_id",)
 
 @pytest.fixture(scope="module")
 def con(tmp_path_factory: pytest.TempPathFactory):
-    """One small world of thirteen tickets."""
+    """One small world of tickets."""
     jira = jira_batch(issues=ISSUES, changes=CHANGES, old_keys=[{"issue_key": "OLD-9", "issue_id": "i3"}], listed=GONE)
     calls = batch(lines=LINES, sessions=SESSIONS, requests=REQUESTS, spans=SPANS, spawned=SPAWNED)
     home = tmp_path_factory.mktemp("tickets")
@@ -393,8 +410,9 @@ def test_review_and_blocked_are_not_in_progress(con: Any) -> None:
 
 
 def test_a_ticket_that_the_newest_list_does_not_name_is_gone(con: Any) -> None:
-    """OPS-7 was listed on the 2nd and read before, the newest list is of the 9th; the others were read later."""
-    assert [key for key, gone in tickets(con, "is_gone").items() if gone] == ["OPS-7"]
+    """OPS-7 was listed on the 2nd and read before, OPS-9 never listed; the newest list is of the 9th, the others were
+    read later."""
+    assert {key for key, gone in tickets(con, "is_gone").items() if gone} == {"OPS-7", "OPS-9"}
 
 
 # --- which call belongs to which ticket
@@ -516,8 +534,8 @@ def test_estimate_and_actual_stand_beside_each_other(con: Any) -> None:
     assert found["OPS-2"]["verdict"] == "over"
     assert found["OPS-9"]["verdict"] == "exact"
     assert found["OPS-8"]["verdict"] == found["OPS-4"]["verdict"] == "no estimate"
-    assert set(found) == {"OPS-1", "OPS-2", "OPS-3", "OPS-4", "OPS-5", *(f"OPS-{n}" for n in (8, 9, 11, 12, 13))}
-    assert found["OPS-1"]["agent_id"] is None or found["OPS-1"]["agents"] == 1
+    assert set(found) == {f"OPS-{n}" for n in (1, 2, 3, 4, 5, 8, 9, *range(11, 19))}
+    assert found["OPS-1"]["agents"] == 1
 
 
 def test_what_teaches_nothing_says_why(con: Any) -> None:
@@ -535,7 +553,23 @@ def test_what_teaches_nothing_says_why(con: Any) -> None:
         "OPS-11": None,
         "OPS-12": "not done",
         "OPS-13": "not done",
+        "OPS-14": "no points",
+        "OPS-15": "no positive points",
+        "OPS-16": "estimated after the start",
+        "OPS-17": "no tokens",
+        "OPS-18": "not done",
     }
+
+
+def test_what_a_deleted_ticket_taught_stays(con: Any) -> None:
+    """OPS-9 is no longer in Jira, but it was done and what it used is known."""
+    assert tickets(con, "is_gone")["OPS-9"]
+    assert tickets(con, "status_kind, exclusion", "mart.ticket_calibration")["OPS-9"] == ("done", None)
+
+
+def test_a_ticket_of_two_agents_is_whole_and_of_the_one_that_used_most(con: Any) -> None:
+    found = tickets(con, "agent_id, agents, sessions, actual_tokens", "mart.ticket_calibration")
+    assert found["OPS-18"] == ("ben", 2, 3, 480)
 
 
 def test_three_tickets_make_no_p80_and_a_method_with_one_has_no_factor(con: Any) -> None:
