@@ -75,9 +75,10 @@ keyed AS (
   FROM named n
 ),
 requests AS (
-  SELECT g.litellm_call_id, min(g.request_id) AS request_id
-  FROM core.gateway_calls g
-  GROUP BY g.litellm_call_id
+  SELECT n.call_id, min(g.request_id) AS request_id
+  FROM named n
+  JOIN core.gateway_calls g ON g.litellm_call_id = n.call_id
+  GROUP BY n.call_id
 ),
 lines AS (
   SELECT
@@ -94,9 +95,10 @@ lines AS (
   GROUP BY k.trace_id, k.span_id
 ),
 sessions AS (
-  SELECT l.session_id, min(l.agent_id) AS agent_id
-  FROM core.transcript_lines l
-  GROUP BY l.session_id
+  SELECT t.session_id, min(l.agent_id) AS agent_id
+  FROM typed t
+  JOIN core.transcript_lines l ON l.session_id = t.session_id
+  GROUP BY t.session_id
 ),
 newest AS (
   SELECT max(g.ended_at) AS request_at, CAST(NULL AS TIMESTAMP) AS line_at FROM core.gateway_calls g
@@ -113,19 +115,25 @@ witnesses AS (
   SELECT CAST(date_trunc('day', l.written_at) AS TIMESTAMP) AS day, CAST(1 AS BIGINT) AS witness
   FROM core.transcript_lines l
   WHERE l.kind = 'assistant'
-  UNION
+  UNION ALL
   SELECT CAST(date_trunc('day', g.started_at) AS TIMESTAMP) AS day, CAST(1 AS BIGINT) AS witness
   FROM core.gateway_calls g
   WHERE g.is_request
-  UNION
+  UNION ALL
   SELECT CAST(date_trunc('day', t.started_at) AS TIMESTAMP) AS day, t.witness
   FROM typed t
   WHERE t.used_tokens > 0
 ),
+span_days AS (
+  SELECT CAST(date_trunc('day', t.started_at) AS TIMESTAMP) AS day FROM typed t
+  UNION
+  SELECT CAST(date_trunc('day', t.ended_at) AS TIMESTAMP) AS day FROM typed t
+),
 days AS (
-  SELECT w.day, min(w.witness) AS witness
-  FROM witnesses w
-  GROUP BY w.day
+  SELECT d.day, min(w.witness) AS witness
+  FROM span_days d
+  JOIN witnesses w ON w.day = d.day
+  GROUP BY d.day
 ),
 found AS (
   SELECT
@@ -148,7 +156,7 @@ found AS (
   LEFT JOIN core.gateway_calls g
     ON g.request_id = k.response_id AND k.kind = 'call'
     AND g.started_at >= k.started_at - INTERVAL '1' DAY AND g.started_at <= k.ended_at + INTERVAL '1' DAY
-  LEFT JOIN requests q ON q.litellm_call_id = k.call_id
+  LEFT JOIN requests q ON q.call_id = k.call_id
   LEFT JOIN lines l ON l.trace_id = k.trace_id AND l.span_id = k.span_id
   LEFT JOIN sessions x ON x.session_id = k.session_id
   LEFT JOIN days a ON a.day = CAST(date_trunc('day', k.started_at) AS TIMESTAMP)
