@@ -1,7 +1,7 @@
 # `make demo` shows a report of the bundled sample, `make test` runs the tests, `make bench` measures what loading costs.
 # They set up .venv on a machine that has only Python 3.11 or newer; with uv the set-up is faster.
 
-.PHONY: install demo test bench check dev clean
+.PHONY: install demo test bench check newcomer dev clean
 .DEFAULT_GOAL := demo
 
 VENV := .venv
@@ -40,6 +40,10 @@ check: $(VENV)/.installed-dev
 	$(VENV)/bin/pyright
 	DAGSTER_DISABLE_TELEMETRY=1 $(PYTHON) -W ignore -m dagster definitions validate -w workspace.yaml
 	$(PYTHON) -m pytest
+
+# The README's commands in a fresh clone and an empty HOME, installation included; some minutes.
+newcomer: $(VENV)/.installed-dev
+	$(PYTHON) -m agentops_pipelines_tests.newcomer
 
 clean:
 	rm -rf $(VENV)

@@ -5,6 +5,7 @@ Tests of the recorded homes run when AGENTOPS_RECORDINGS names the directory of 
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -23,6 +24,7 @@ from agentops_pipelines.cli import main
 from agentops_pipelines.sources.schemas import RAW_TABLES
 from agentops_pipelines.warehouse import read_published
 from agentops_pipelines_tests.litellm_server import LoopbackProxy, recorded_rows, serve_litellm, serve_recording
+from agentops_pipelines_tests.newcomer import go
 from agentops_pipelines_tests.openclaw_states import snapshot
 from agentops_pipelines_tests.state_dirs import write_state_dir
 
@@ -59,21 +61,31 @@ def use(monkeypatch: pytest.MonkeyPatch, proxy: LoopbackProxy) -> None:
     monkeypatch.setenv("AGENTOPS_SINCE", SINCE)
 
 
-def test_the_demo_in_processes_of_their_own_and_read_while_another_run_is_going_on(home: Path) -> None:
-    command = (sys.executable, "-m", "agentops_pipelines")
-    published = home / "demo" / "agentops.duckdb"
-    first = subprocess.run([*command, "run", "--demo"], capture_output=True, text=True, check=False)
-    assert first.returncode == 0, first.stderr
-    assert "Agent costs, last 7 days" in first.stdout
+def test_the_readme_leads_from_a_clone_to_one_message_and_people_ask_while_a_run_is_going_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with go(tmp_path, is_installed=True) as way:
+        assert way.code == 0, way.output
+        message = way.channel.only
+    assert re.match(r"\*\*Agent costs, week \d+ \([^)]+\)\*\* \$0\.50 estimated", message.payload["content"])
+    assert message.payload["embeds"]
+    assert [content[:4] for content in message.files.values()] == [b"\x89PNG"]
     for text in ("Where it went", "By agent", "Top sessions", "Sessions", "Tokens", "Needs attention", "Worth knowing"):
-        assert text in first.stdout
-    before = asked(published, "SELECT total_tokens, cost_usd FROM mart.weekly_summary WHERE window_id = 'trailing_7d'")
+        assert text in way.output
+    assert "Traceback" not in way.output
+    assert (tmp_path / "agentops" / "exports" / "weekly_summary.parquet").is_file()
+
+    monkeypatch.setenv("AGENTOPS_HOME", str(tmp_path / "home" / ".agentops"))
+    monkeypatch.setenv("AGENTOPS_OPENCLAW_STATE_DIRS", str(tmp_path / "openclaw"))
+    command = (sys.executable, "-m", "agentops_pipelines")
+    published = tmp_path / "home" / ".agentops" / "agentops.duckdb"
+    query = "SELECT sum(total_tokens) AS total_tokens, sum(cost_usd) AS cost_usd FROM core.calls"
+    before = asked(published, query)
     held = duckdb.connect(published, read_only=True)
-    second = subprocess.Popen([*command, "run", "--demo"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    second = subprocess.Popen([*command, "run"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while second.poll() is None:
-        query = "SELECT total_tokens, cost_usd FROM mart.weekly_summary WHERE window_id = 'trailing_7d'"
         answer = subprocess.run(
-            [*command, "sql", "--demo", query, "--format", "json"], capture_output=True, text=True, check=True
+            [*command, "sql", query, "--format", "json"], capture_output=True, text=True, check=True
         )
         (row,) = json.loads(answer.stdout, parse_float=Decimal)
         assert (row["total_tokens"], row["cost_usd"]) == before[0]

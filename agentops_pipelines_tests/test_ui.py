@@ -65,6 +65,7 @@ def test_the_ui_runs_the_job_shows_what_it_made_and_ends_with_ctrl_c(home: Path,
         page.open(f"{jobs}/weekly_report")
         page.wait_for("Materialize all")
         page.click("Materialize all")
+        page.wait_for("Launched")
         page.open(f"{url}/runs")
         page.wait_for("weekly_report", "Success")
         page.picture(pictures / "runs.png")
