@@ -67,7 +67,7 @@ def export_tables(published: Path, names: Sequence[str], directory: Path, *, for
             yield _written(connection, f"FROM {name} ORDER BY ALL", path, format_)
 
 
-_TABLES = "SELECT schema_name || '.' || table_name FROM duckdb_tables()"
+_TABLES = "SELECT table_schema || '.' || table_name FROM information_schema.tables"
 
 
 def _require(connection: duckdb.DuckDBPyConnection, name: str) -> None:

@@ -31,7 +31,9 @@ FORMATS = ("table", "csv", "json", "parquet")
 
 _HELP = "End a query with ';'. .tables lists the tables, .adhoc the ready queries, .adhoc NAME runs one, .quit ends."
 _TABLES = (
-    "SELECT schema_name || '.' || table_name AS \"table\", estimated_size AS rows, comment FROM duckdb_tables() "
+    "SELECT schema_name || '.' || table_name AS \"table\", estimated_size AS rows, comment FROM ("
+    "SELECT schema_name, table_name, estimated_size, comment FROM duckdb_tables() UNION ALL "
+    "SELECT schema_name, view_name, NULL, comment FROM duckdb_views() WHERE NOT internal) "
     "ORDER BY list_position(['mart', 'core', 'raw', 'conf', 'ops'], schema_name), table_name"
 )
 _NAME = re.compile(r"[a-z0-9_]+")

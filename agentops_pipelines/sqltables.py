@@ -17,6 +17,7 @@ SCHEMAS = ("core", "mart")
 
 _HEADER_LINE = re.compile(r"^--\s?(?P<text>.*)$")
 _COLUMN_LINE = re.compile(r"^\s{1,4}(?P<name>[a-z_0-9]+)\s{2,}(?P<doc>\S.*)$")
+_KEPT_AS_VIEW = "Kept as a view"
 _CONTINUATION = re.compile(r"^\s{8,}(?P<doc>\S.*)$")
 
 
@@ -39,6 +40,8 @@ class SqlTable:
     """Column name -> documentation, in the order of the header."""
     dependencies: tuple[str, ...]
     """Tables it reads: `raw.x`, `conf.x`, `core.x`, `mart.x`."""
+    is_view: bool = False
+    """Whether its rows are worked out when they are read: its header says `Kept as a view`, and why."""
 
     @property
     def schema(self) -> str:
@@ -98,6 +101,7 @@ def read_table(path: Path, *, name: str) -> SqlTable:
         grain=grain,
         columns=columns,
         dependencies=_dependencies(statements[0], path),
+        is_view=_KEPT_AS_VIEW in description,
     )
 
 

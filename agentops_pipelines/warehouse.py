@@ -382,13 +382,23 @@ class Writer:
 
     def run_table(self, table: SqlTable) -> int:
         """Rebuild one SQL table from its file and return its row count. Documentation goes in as comments."""
+        kind, other = ("VIEW", "TABLE") if table.is_view else ("TABLE", "VIEW")
         with self._transaction():
-            self.con.execute(f"CREATE OR REPLACE TABLE {table.name} AS {table.sql}")
-            self.con.execute(f"COMMENT ON TABLE {table.name} IS {_quote(f'{table.description} Grain: {table.grain}')}")
+            if self._is_a(other, table):  # an earlier version kept it so, and OR REPLACE does not change that
+                self.con.execute(f"DROP {other} {table.name}")
+            self.con.execute(f"CREATE OR REPLACE {kind} {table.name} AS {table.sql}")
+            self.con.execute(f"COMMENT ON {kind} {table.name} IS {_quote(f'{table.description} Grain: {table.grain}')}")
             for column, doc in table.columns.items():
                 self.con.execute(f"COMMENT ON COLUMN {table.name}.{column} IS {_quote(doc)}")
         (count,) = self.con.execute(f"SELECT count(*) FROM {table.name}").fetchall()[0]
         return count
+
+    def _is_a(self, kind: str, table: SqlTable) -> bool:
+        found = self.con.execute(
+            f"SELECT 1 FROM duckdb_{kind.lower()}s() WHERE schema_name = ? AND {kind.lower()}_name = ?",
+            [table.schema, table.table],
+        )
+        return bool(found.fetchall())
 
     def document(self) -> None:
         """Put the documentation of raw and ops tables in as comments: those that are missing or have changed.

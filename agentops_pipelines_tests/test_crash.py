@@ -52,8 +52,8 @@ def content(home: Path) -> dict[str, list]:
     """Row counts and hashes of every raw, core and mart table in the published file."""
     with read_published(home / "agentops.duckdb") as connection:
         names = connection.execute(
-            "SELECT schema_name || '.' || table_name FROM duckdb_tables() "
-            "WHERE schema_name IN ('raw', 'core', 'mart') ORDER BY 1"
+            "SELECT table_schema || '.' || table_name FROM information_schema.tables "
+            "WHERE table_schema IN ('raw', 'core', 'mart') ORDER BY 1"
         ).fetchall()
         return {
             name: connection.execute(f"SELECT count(*), CAST(sum(hash(t)) AS VARCHAR) FROM {name} t").fetchall()

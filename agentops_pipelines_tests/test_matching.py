@@ -87,7 +87,9 @@ def _score(con: duckdb.DuckDBPyConnection, recording: Recording, rule: str) -> S
     found = {
         (row["request_id"], row["session_id"], row["line_id"])
         for row in rows(
-            con, "SELECT request_id, session_id, line_id FROM core.matches WHERE match_rule = '" + rule + "'"
+            con,
+            "SELECT m.request_id, l.session_id, l.line_id FROM core.matches m "
+            f"JOIN core.transcript_lines l USING (session_no, line_no) WHERE m.match_rule = '{rule}'",
         )
     }
     true = {(pair.request_id, pair.session_id, pair.line_id) for pair in recording.pairs}
@@ -134,7 +136,11 @@ def test_failed_requests_go_to_their_error_line_or_to_none(
     truth = recorded[0].failures
     found = {
         row["request_id"]: row["line_id"]
-        for row in rows(con, "SELECT request_id, line_id FROM core.matches WHERE match_rule = 'error_window'")
+        for row in rows(
+            con,
+            "SELECT m.request_id, l.line_id FROM core.matches m "
+            "JOIN core.transcript_lines l USING (session_no, line_no) WHERE m.match_rule = 'error_window'",
+        )
     }
     assert {request_id: truth.get(request_id) for request_id in found} == found
     print(f"error_window, {how}: {len(found)} of {len(truth)} failed requests found")
@@ -202,7 +208,10 @@ def test_the_real_recording_has_144_pairs_with_and_without_ids(tmp_path: Path, *
     )
     batches = [*(batches if ids else map(_without_ids, batches)), logs]
     with built(tmp_path / "home", *batches, as_of=datetime(2026, 11, 25), only=["core.matches"]) as con:
-        query = "SELECT request_id, line_id FROM core.matches WHERE match_rule <> 'error_window'"
+        query = (
+            "SELECT m.request_id, l.line_id FROM core.matches m "
+            "JOIN core.transcript_lines l USING (session_no, line_no) WHERE m.match_rule <> 'error_window'"
+        )
         pairs = {(row["request_id"], row["line_id"]) for row in rows(con, query)}
     assert pairs == truth
     assert len(pairs) == 144  # 141 lines, and 3 calls that only a trajectory remembers

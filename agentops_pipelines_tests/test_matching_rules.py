@@ -111,7 +111,11 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, tuple[
     with built(tmp_path_factory.mktemp("rules"), batch(lines=lines, requests=requests), only=["core.matches"]) as con:
         yield {
             row["line_id"]: (row["request_id"], row["match_rule"])
-            for row in rows(con, "SELECT line_id, request_id, match_rule FROM core.matches")
+            for row in rows(
+                con,
+                "SELECT l.line_id, m.request_id, m.match_rule FROM core.matches m "
+                "JOIN core.transcript_lines l USING (session_no, line_no)",
+            )
         }
 
 

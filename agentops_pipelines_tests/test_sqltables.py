@@ -82,7 +82,7 @@ def comments(con: duckdb.DuckDBPyConnection, name: str) -> tuple[str | None, dic
     """What the published file says about a table and, in their order, about its columns."""
     schema, table = name.split(".")
     ((about,),) = con.execute(
-        "SELECT comment FROM duckdb_tables() WHERE schema_name = ? AND table_name = ?", [schema, table]
+        "SELECT table_comment FROM information_schema.tables WHERE table_schema = ? AND table_name = ?", [schema, table]
     ).fetchall()
     columns = con.execute(
         "SELECT column_name, comment FROM duckdb_columns() WHERE schema_name = ? AND table_name = ? "

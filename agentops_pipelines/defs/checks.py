@@ -43,7 +43,7 @@ core_lines AS (
 lines AS (
   SELECT estimate_usd, {_TOKENS} AS tokens, EXISTS (
       SELECT 1 FROM core.matches m
-      WHERE m.agent_id = l.agent_id AND m.session_id = l.session_id AND m.line_id = l.line_id
+      WHERE m.session_no = l.session_no AND m.line_no = l.line_no
     ) AS is_matched
   FROM core.transcript_lines l WHERE kind = 'assistant'
 ),

@@ -131,7 +131,7 @@ def _make(writer: Writer, table: SqlTable) -> Made:
 
 def _require(writer: Writer, names: Collection[str]) -> None:
     """A subset needs tables that an earlier run made."""
-    have = writer.con.execute("SELECT schema_name || '.' || table_name FROM duckdb_tables()").fetchall()
+    have = writer.con.execute("SELECT table_schema || '.' || table_name FROM information_schema.tables").fetchall()
     missing = sorted(set(names) - {name for (name,) in have})
     if missing:
         raise dg.Failure(

@@ -8,7 +8,7 @@ SELECT
   sum(g.output_tokens) - sum(l.output_tokens) AS output_difference,
   round(sum(l.estimate_usd), 4) AS estimate_usd, round(sum(g.spend_usd), 4) AS spend_usd
 FROM core.matches m
-JOIN core.transcript_lines l USING (agent_id, session_id, line_id)
+JOIN core.transcript_lines l USING (session_no, line_no)
 JOIN core.gateway_calls g USING (request_id)
 WHERE m.match_rule <> 'error_window'
 GROUP BY ALL

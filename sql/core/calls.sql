@@ -67,56 +67,39 @@
 --   step  pipeline step the client sent along
 WITH openclaw AS (
   SELECT
-    l.host, l.agent_id, l.session_id, l.line_id, l.turn_id, l.written_at,
+    l.session_no, l.line_no, l.turn_no, l.host, l.line_id, l.written_at,
     coalesce(l.started_at, l.written_at) AS started_at,
     l.provider, l.model, l.stop_reason, l.error_kind, l.estimate_usd,
     coalesce(l.input_tokens, 0) AS input_tokens,
     coalesce(l.cache_read_tokens, 0) AS cache_read_tokens,
     coalesce(l.cache_write_tokens, 0) AS cache_write_tokens,
     coalesce(l.output_tokens, 0) AS output_tokens,
-    coalesce(l.reasoning_tokens, 0) AS reasoning_tokens,
-    t.session_key, t.session_type, t.evidence, t.trigger, t.job_id, t.job_name,
-    m.request_id, m.match_rule
+    coalesce(l.reasoning_tokens, 0) AS reasoning_tokens
   FROM core.transcript_lines l
-  JOIN core.turns t ON t.turn_id = l.turn_id
-  LEFT JOIN core.matches m ON m.agent_id = l.agent_id AND m.session_id = l.session_id AND m.line_id = l.line_id
   WHERE l.kind = 'assistant'
 ),
-key_agents AS (
-  SELECT DISTINCT g.key_hash, m.agent_id
-  FROM core.matches m
-  JOIN core.gateway_calls g ON g.request_id = m.request_id
-  WHERE m.match_rule = 'response_id'
-),
--- The call that wrote a compaction's summary stands in no transcript: only its result does.
-summaries AS (
-  SELECT
-    g.request_id,
-    count(*) OVER (PARTITION BY g.request_id) AS compactions,
-    count(*) OVER (PARTITION BY l.agent_id, l.session_id, l.line_id) AS requests
-  FROM core.transcript_lines l
-  JOIN key_agents k ON k.agent_id = l.agent_id
-  JOIN core.gateway_calls g
-    ON g.key_hash = k.key_hash
-    AND g.ended_at >= l.written_at - INTERVAL '5' SECOND AND g.ended_at <= l.written_at + INTERVAL '1' SECOND
+litellm AS (
+  SELECT g.*, m.match_rule, m.session_no, m.line_no, s.request_id IS NOT NULL AS is_compaction
+  FROM core.gateway_calls g
   LEFT JOIN core.matches m ON m.request_id = g.request_id
-  WHERE l.kind = 'compaction' AND g.status = 'ok' AND g.session_type = 'api' AND m.request_id IS NULL
+  LEFT JOIN core.compaction_requests s ON s.request_id = g.request_id
 ),
+-- What is told of turns is joined after the two sides: most of it need not be carried through the large join.
 joined AS (
   SELECT
-    CASE WHEN o.line_id IS NULL OR o.match_rule = 'error_window' THEN 'll/' || g.request_id
-      ELSE 'oc/' || o.agent_id || '/' || o.session_id || '/' || o.line_id END AS call_id,
+    CASE WHEN o.line_id IS NULL OR g.match_rule = 'error_window' THEN 'll/' || g.request_id
+      ELSE 'oc/' || t.agent_id || '/' || t.session_id || '/' || o.line_id END AS call_id,
     CASE WHEN g.request_id IS NULL THEN 'openclaw' WHEN o.line_id IS NULL THEN 'litellm' ELSE 'both' END AS source,
-    coalesce(o.match_rule, 'none') AS match_rule,
-    g.request_id, g.litellm_call_id, o.line_id, o.host, o.agent_id,
-    o.session_key, o.session_id, o.turn_id,
-    CASE WHEN o.match_rule = 'error_window' THEN g.started_at ELSE coalesce(o.started_at, g.started_at) END AS started_at,
-    CASE WHEN o.match_rule = 'error_window' THEN g.ended_at ELSE coalesce(o.written_at, g.ended_at) END AS ended_at,
+    coalesce(g.match_rule, 'none') AS match_rule,
+    g.request_id, g.litellm_call_id, o.line_id, o.host, t.agent_id,
+    t.session_key, t.session_id, t.turn_id,
+    CASE WHEN g.match_rule = 'error_window' THEN g.started_at ELSE coalesce(o.started_at, g.started_at) END AS started_at,
+    CASE WHEN g.match_rule = 'error_window' THEN g.ended_at ELSE coalesce(o.written_at, g.ended_at) END AS ended_at,
     g.first_token_at,
-    CASE WHEN s.request_id IS NOT NULL THEN 'maintenance' ELSE coalesce(o.session_type, g.session_type) END AS session_type,
-    CASE WHEN s.request_id IS NOT NULL THEN 'compaction' ELSE coalesce(o.evidence, 'gateway') END AS type_evidence,
-    coalesce(o.trigger, 'autonomous') AS trigger,
-    o.job_id, o.job_name,
+    CASE WHEN g.is_compaction THEN 'maintenance' ELSE coalesce(t.session_type, g.session_type) END AS session_type,
+    CASE WHEN g.is_compaction THEN 'compaction' ELSE coalesce(t.evidence, 'gateway') END AS type_evidence,
+    coalesce(t.trigger, 'autonomous') AS trigger,
+    t.job_id, t.job_name,
     g.category AS tag,
     coalesce(g.model_group_requested, o.model) AS model_group_requested,
     g.model_group_served,
@@ -141,9 +124,9 @@ joined AS (
     END AS status,
     coalesce(g.error_kind, o.error_kind) AS error_kind,
     g.ticket_key, g.method, g.pipeline, g.step
-  FROM openclaw o
-  FULL OUTER JOIN core.gateway_calls g ON g.request_id = o.request_id
-  LEFT JOIN summaries s ON s.request_id = g.request_id AND s.compactions = 1 AND s.requests = 1
+  FROM litellm g
+  FULL OUTER JOIN openclaw o ON o.session_no = g.session_no AND o.line_no = g.line_no
+  LEFT JOIN core.turns t ON t.session_no = o.session_no AND t.turn_no = o.turn_no
 ),
 gaps AS (
   SELECT
@@ -186,16 +169,14 @@ placed AS (
     AND c.method = lower(coalesce(j.method, ''))
     AND c.tag = lower(coalesce(j.tag, ''))
 ),
-priced AS (
+products AS (
   SELECT
     x.*,
-    CASE WHEN x.tokens_basis = 'reported' THEN CAST(
-      CAST(p.input_price * CAST(x.input_tokens AS DECIMAL(19,0)) AS DECIMAL(18,12))
-      + CAST(p.cache_read_price * CAST(x.cache_read_tokens AS DECIMAL(19,0)) AS DECIMAL(18,12))
-      + CAST(p.cache_write_price * CAST(x.cache_write_tokens - x.cache_write_1h_tokens AS DECIMAL(19,0)) AS DECIMAL(18,12))
-      + CAST(p.cache_write_1h_price * CAST(x.cache_write_1h_tokens AS DECIMAL(19,0)) AS DECIMAL(18,12))
-      + CAST(p.output_price * CAST(x.output_tokens AS DECIMAL(19,0)) AS DECIMAL(18,12))
-      AS DECIMAL(18,12)) END AS list_usd
+    p.input_price * CAST(x.input_tokens AS DECIMAL(19,0)) AS input_usd,
+    p.cache_read_price * CAST(x.cache_read_tokens AS DECIMAL(19,0)) AS cache_read_usd,
+    p.cache_write_price * CAST(x.cache_write_tokens - x.cache_write_1h_tokens AS DECIMAL(19,0)) AS cache_write_usd,
+    p.cache_write_1h_price * CAST(x.cache_write_1h_tokens AS DECIMAL(19,0)) AS cache_write_1h_usd,
+    p.output_price * CAST(x.output_tokens AS DECIMAL(19,0)) AS output_usd
   FROM placed x
   LEFT JOIN core.list_prices p
     ON p.provider = coalesce(x.provider, '')
@@ -203,6 +184,30 @@ priced AS (
     AND x.local_date >= p.valid_from AND x.local_date < p.valid_to
     AND x.input_tokens + x.cache_read_tokens + x.cache_write_tokens >= p.min_prompt_tokens
     AND x.input_tokens + x.cache_read_tokens + x.cache_write_tokens < p.max_prompt_tokens
+),
+priced AS (
+  SELECT
+    x.*,
+    CASE
+      WHEN x.tokens_basis <> 'reported' THEN CAST(NULL AS DECIMAL(18,12))
+      -- The same sum as below. DuckDB rounds products of 18 digits twenty times as fast as longer ones, and all but
+      -- absurd ones have no more.
+      WHEN greatest(x.input_usd, x.cache_read_usd, x.cache_write_usd, x.cache_write_1h_usd, x.output_usd) < 9999 THEN CAST(
+        CAST(CAST(x.input_usd AS DECIMAL(18,14)) AS DECIMAL(18,12))
+        + CAST(CAST(x.cache_read_usd AS DECIMAL(18,14)) AS DECIMAL(18,12))
+        + CAST(CAST(x.cache_write_usd AS DECIMAL(18,14)) AS DECIMAL(18,12))
+        + CAST(CAST(x.cache_write_1h_usd AS DECIMAL(18,14)) AS DECIMAL(18,12))
+        + CAST(CAST(x.output_usd AS DECIMAL(18,14)) AS DECIMAL(18,12))
+        AS DECIMAL(18,12))
+      ELSE CAST(
+        CAST(x.input_usd AS DECIMAL(18,12))
+        + CAST(x.cache_read_usd AS DECIMAL(18,12))
+        + CAST(x.cache_write_usd AS DECIMAL(18,12))
+        + CAST(x.cache_write_1h_usd AS DECIMAL(18,12))
+        + CAST(x.output_usd AS DECIMAL(18,12))
+        AS DECIMAL(18,12))
+    END AS list_usd
+  FROM products x
 )
 SELECT
   y.call_id, y.source, y.match_rule, y.request_id, y.litellm_call_id, y.line_id, y.host, y.agent_id, y.lane,

@@ -1,27 +1,37 @@
 -- What the operator calls each kind of work.
--- Grain: one row per combination of session_type, job_name, method and tag that occurs; '' stands for none.
+-- Grain: one row per combination of session_type, job_name, method and tag that can occur; '' stands for none.
 -- Columns:
 --   session_type  session type of the turn or call
 --   job_name  cron job name, lower case
 --   method  method, lower case
 --   tag  category that the client sent along, lower case
 --   category  what the work is called: the first rule that matches, else the session type
-WITH combinations AS (
-  SELECT DISTINCT
-    t.session_type, lower(coalesce(t.job_name, '')) AS job_name, lower(coalesce(g.method, '')) AS method,
-    lower(coalesce(g.category, '')) AS tag
-  FROM core.turns t
-  JOIN core.transcript_lines l ON l.turn_id = t.turn_id AND l.kind = 'assistant'
-  LEFT JOIN core.matches m ON m.agent_id = l.agent_id AND m.session_id = l.session_id AND m.line_id = l.line_id
-  LEFT JOIN core.gateway_calls g ON g.request_id = m.request_id
-  UNION
-  SELECT DISTINCT
-    g.session_type, '' AS job_name, lower(coalesce(g.method, '')) AS method, lower(coalesce(g.category, '')) AS tag
+WITH sent AS (
+  SELECT DISTINCT g.session_type, lower(coalesce(g.method, '')) AS method, lower(coalesce(g.category, '')) AS tag
   FROM core.gateway_calls g
   UNION
   SELECT DISTINCT
     s.session_type, '' AS job_name, lower(coalesce(s.method, '')) AS method, lower(coalesce(s.category, '')) AS tag
   FROM core.spans s
+),
+-- What came along with any call: which turn's call it was only the join of both sources could tell.
+labels AS (
+  SELECT s.method, s.tag FROM sent s
+  UNION
+  SELECT '' AS method, '' AS tag
+),
+works AS (
+  SELECT DISTINCT t.session_type, lower(coalesce(t.job_name, '')) AS job_name
+  FROM core.turns t
+  WHERE t.calls > 0
+),
+combinations AS (
+  SELECT w.session_type, w.job_name, l.method, l.tag
+  FROM works w
+  CROSS JOIN labels l
+  UNION
+  SELECT s.session_type, '' AS job_name, s.method, s.tag
+  FROM sent s
 ),
 matching AS (
   SELECT

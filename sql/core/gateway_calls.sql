@@ -1,4 +1,5 @@
 -- LiteLLM spend logs, typed: which rows are requests, which tokens are reported, what kind of work unjoined rows are.
+-- Kept as a view: a copy of so wide rows takes longer to write than all its readers need to work them out again.
 -- Grain: one row per LiteLLM request_id.
 -- Columns:
 --   request_id  LiteLLM's key

@@ -8,14 +8,13 @@
 -- a key that is not another agent's. Retries of one call share its one error line: many requests to one line.
 -- Grain: one row per LiteLLM request_id that has a line.
 -- Columns:
---   agent_id  agent of the line
---   session_id  session of the line
---   line_id  line
+--   session_no  session of the line, as in core.transcript_lines
+--   line_no  line
 --   request_id  LiteLLM row
 --   match_rule  response_id, tokens_time or error_window
 WITH reused AS (
   SELECT
-    p.agent_id, p.session_id, p.line_id, p.request_id,
+    p.session_no, p.line_no, p.request_id,
     least(p.line_at + coalesce(c.offset_seconds, 0) * INTERVAL '1' SECOND, p.request_at) AS earlier,
     greatest(p.line_at + coalesce(c.offset_seconds, 0) * INTERVAL '1' SECOND, p.request_at) AS later
   FROM core.id_pairs p
@@ -24,7 +23,7 @@ WITH reused AS (
 ),
 nearest AS (
   SELECT
-    r.agent_id, r.session_id, r.line_id, r.request_id,
+    r.session_no, r.line_no, r.request_id,
     row_number() OVER (
       PARTITION BY r.request_id
       ORDER BY
@@ -33,16 +32,16 @@ nearest AS (
         + (hour(r.later) - hour(r.earlier)) * 3600
         + (minute(r.later) - minute(r.earlier)) * 60
         + (second(r.later) - second(r.earlier)) NULLS LAST,
-        r.agent_id NULLS LAST, r.session_id NULLS LAST, r.line_id NULLS LAST
+        r.session_no NULLS LAST, r.line_no NULLS LAST
     ) AS n
   FROM reused r
 ),
 by_id AS (
-  SELECT p.agent_id, p.session_id, p.line_id, p.request_id
+  SELECT p.session_no, p.line_no, p.request_id
   FROM core.id_pairs p
   WHERE p.lines = 1
   UNION ALL
-  SELECT n.agent_id, n.session_id, n.line_id, n.request_id
+  SELECT n.session_no, n.line_no, n.request_id
   FROM nearest n
   WHERE n.n = 1
 ),
@@ -52,16 +51,16 @@ owned AS (
 -- Lines that no id has joined, in the gateway's time.
 open_lines AS (
   SELECT
-    l.agent_id, l.session_id, l.line_id, l.model, l.response_id, l.output_tokens,
+    l.agent_id, l.session_no, l.line_no, l.model, l.response_id, l.output_tokens,
     l.input_tokens + l.cache_read_tokens + l.cache_write_tokens AS prompt_tokens,
     l.stop_reason = 'error' AS is_error,
     coalesce(c.slack_seconds, 0) AS slack_seconds,
     l.started_at + coalesce(c.offset_seconds, 0) * INTERVAL '1' SECOND AS started_at,
     l.written_at + coalesce(c.offset_seconds, 0) * INTERVAL '1' SECOND AS written_at
   FROM core.transcript_lines l
-  LEFT JOIN by_id b ON b.agent_id = l.agent_id AND b.session_id = l.session_id AND b.line_id = l.line_id
+  LEFT JOIN by_id b ON b.session_no = l.session_no AND b.line_no = l.line_no
   LEFT JOIN core.clocks c ON c.host = l.host AND c.day = CAST(date_trunc('day', l.started_at) AS TIMESTAMP)
-  WHERE l.kind = 'assistant' AND b.line_id IS NULL
+  WHERE l.kind = 'assistant' AND b.line_no IS NULL
 ),
 open_requests AS (
   SELECT
@@ -82,7 +81,7 @@ minutes AS (
 ),
 ends AS (
   SELECT
-    l.agent_id, l.session_id, l.line_id, l.model, l.response_id, l.prompt_tokens, l.output_tokens,
+    l.agent_id, l.session_no, l.line_no, l.model, l.response_id, l.prompt_tokens, l.output_tokens,
     l.started_at, l.written_at,
     CAST(date_trunc('minute', l.written_at) AS TIMESTAMP) + m.shift * INTERVAL '1' MINUTE AS end_minute
   FROM open_lines l
@@ -91,9 +90,9 @@ ends AS (
 ),
 alike AS (
   SELECT
-    l.agent_id, l.session_id, l.line_id, g.request_id,
+    l.session_no, l.line_no, g.request_id,
     count(*) OVER (PARTITION BY g.request_id) AS lines,
-    count(*) OVER (PARTITION BY l.agent_id, l.session_id, l.line_id) AS requests
+    count(*) OVER (PARTITION BY l.session_no, l.line_no) AS requests
   FROM ends l
   JOIN open_requests g
     ON g.model_group_requested = l.model
@@ -107,26 +106,62 @@ alike AS (
     AND g.ended_at >= l.written_at - INTERVAL '5' SECOND AND g.ended_at <= l.written_at + INTERVAL '5' SECOND
     AND g.started_at >= l.started_at - INTERVAL '5' SECOND
 ),
-same_moment AS (
+-- Failing calls with the time in which their requests began.
+failures AS (
   SELECT
-    l.agent_id, l.session_id, l.line_id, g.request_id,
-    count(*) OVER (PARTITION BY g.request_id) AS candidates
+    l.agent_id, l.session_no, l.line_no, l.model,
+    l.started_at - l.slack_seconds * INTERVAL '1' SECOND AS from_at,
+    l.written_at + l.slack_seconds * INTERVAL '1' SECOND AS to_at
+  FROM open_lines l
+  WHERE l.is_error AND coalesce(l.output_tokens, 0) = 0
+),
+-- The hours a failing call lies in, as minutes above: without them each failure would be held against all of history. The
+-- few that took an hour or longer are.
+hours AS (
+  SELECT CAST(0 AS BIGINT) AS shift UNION ALL SELECT CAST(1 AS BIGINT)
+),
+failure_hours AS (
+  SELECT
+    f.agent_id, f.session_no, f.line_no, f.model, f.from_at, f.to_at,
+    CAST(date_trunc('hour', f.from_at) AS TIMESTAMP) + h.shift * INTERVAL '1' HOUR AS hour_at
+  FROM failures f
+  CROSS JOIN hours h
+  WHERE f.to_at < f.from_at + INTERVAL '1' HOUR
+),
+failed_requests AS (
+  SELECT
+    g.request_id, g.key_hash, g.is_owned, g.model_group_requested, g.started_at,
+    CAST(date_trunc('hour', g.started_at) AS TIMESTAMP) AS hour_at
   FROM open_requests g
-  JOIN open_lines l
-    ON l.model = g.model_group_requested
-    AND g.started_at >= l.started_at - l.slack_seconds * INTERVAL '1' SECOND
-    AND g.started_at <= l.written_at + l.slack_seconds * INTERVAL '1' SECOND
-  LEFT JOIN core.key_owners k ON k.key_hash = g.key_hash AND k.agent_id = l.agent_id
-  WHERE g.status = 'error' AND g.session_type = 'api' AND l.is_error AND coalesce(l.output_tokens, 0) = 0
-    AND (k.agent_id IS NOT NULL OR NOT g.is_owned)
+  WHERE g.status = 'error' AND g.session_type = 'api'
+),
+under_way AS (
+  SELECT f.agent_id, f.session_no, f.line_no, g.request_id, g.key_hash, g.is_owned
+  FROM failed_requests g
+  JOIN failure_hours f
+    ON f.model = g.model_group_requested AND f.hour_at = g.hour_at
+    AND g.started_at >= f.from_at AND g.started_at <= f.to_at
+  UNION ALL
+  SELECT f.agent_id, f.session_no, f.line_no, g.request_id, g.key_hash, g.is_owned
+  FROM failed_requests g
+  JOIN failures f
+    ON f.model = g.model_group_requested
+    AND g.started_at >= f.from_at AND g.started_at <= f.to_at
+  WHERE f.to_at >= f.from_at + INTERVAL '1' HOUR
+),
+same_moment AS (
+  SELECT u.session_no, u.line_no, u.request_id, count(*) OVER (PARTITION BY u.request_id) AS candidates
+  FROM under_way u
+  LEFT JOIN core.key_owners k ON k.key_hash = u.key_hash AND k.agent_id = u.agent_id
+  WHERE k.agent_id IS NOT NULL OR NOT u.is_owned
 )
-SELECT b.agent_id, b.session_id, b.line_id, b.request_id, 'response_id' AS match_rule
+SELECT b.session_no, b.line_no, b.request_id, 'response_id' AS match_rule
 FROM by_id b
 UNION ALL
-SELECT a.agent_id, a.session_id, a.line_id, a.request_id, 'tokens_time' AS match_rule
+SELECT a.session_no, a.line_no, a.request_id, 'tokens_time' AS match_rule
 FROM alike a
 WHERE a.lines = 1 AND a.requests = 1
 UNION ALL
-SELECT m.agent_id, m.session_id, m.line_id, m.request_id, 'error_window' AS match_rule
+SELECT m.session_no, m.line_no, m.request_id, 'error_window' AS match_rule
 FROM same_moment m
 WHERE m.candidates = 1

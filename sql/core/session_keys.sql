@@ -5,6 +5,7 @@
 -- Columns:
 --   agent_id  agent
 --   session_id  session
+--   session_no  number of the session, as in core.transcript_lines
 --   session_key  session key; NULL when nothing on disk knows it any more
 --   label  label of the session
 --   key_type  what the key says: main, heartbeat, cron, subagent, webhook, system_event, channel, dm, named, acp,
@@ -38,11 +39,13 @@ best AS (
   FROM candidates c
 ),
 sessions AS (
-  SELECT DISTINCT l.agent_id, l.session_id FROM core.transcript_lines l
+  SELECT l.session_no, min(l.agent_id) AS agent_id, min(l.session_id) AS session_id
+  FROM core.transcript_lines l
+  GROUP BY l.session_no
 ),
 parts AS (
   SELECT
-    s.agent_id, s.session_id, b.session_key, b.label, b.hook_source, b.heartbeat_base_key, b.spawned_by, b.channel,
+    s.agent_id, s.session_id, s.session_no, b.session_key, b.label, b.hook_source, b.heartbeat_base_key, b.spawned_by, b.channel,
     split_part(b.session_key, ':', 3) AS part3,
     split_part(b.session_key, ':', 4) AS part4,
     split_part(b.session_key, ':', 5) AS part5,
@@ -53,6 +56,7 @@ parts AS (
 SELECT
   p.agent_id,
   p.session_id,
+  p.session_no,
   p.session_key,
   p.label,
   CASE

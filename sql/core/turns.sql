@@ -5,7 +5,9 @@
 -- an agent's main session.
 -- Grain: one row per turn_id.
 -- Columns:
---   turn_id  turn
+--   turn_id  turn: agent_id/session_id/line_id of the line that opened it
+--   session_no  number of the session, as in core.transcript_lines
+--   turn_no  line_no of the line that opened the turn
 --   host  configured name of the machine
 --   agent_id  agent
 --   session_id  session
@@ -26,25 +28,20 @@
 --   ticket_keys  ticket-shaped keys in the user line, space-separated
 WITH firsts AS (
   SELECT
-    l.agent_id, l.session_id, l.mark, l.mark_id, l.mark_name,
-    row_number() OVER (
-      PARTITION BY l.agent_id, l.session_id
-      ORDER BY l.written_at NULLS FIRST, l.position NULLS FIRST, l.line_id NULLS FIRST
-    ) AS n
+    l.session_no, l.mark, l.mark_id, l.mark_name,
+    row_number() OVER (PARTITION BY l.session_no ORDER BY l.line_no NULLS FIRST) AS n
   FROM core.transcript_lines l
   WHERE l.kind = 'user'
 ),
 woken AS (
-  SELECT DISTINCT l.agent_id, l.session_id
+  SELECT DISTINCT l.session_no
   FROM core.transcript_lines l
   WHERE l.mark IN ('heartbeat_poll', 'cron_wake', 'session_event')
 ),
 opened AS (
   SELECT
-    l.turn_id,
+    l.session_no, l.turn_no,
     min(l.host) AS host,
-    min(l.agent_id) AS agent_id,
-    min(l.session_id) AS session_id,
     min(coalesce(l.started_at, l.written_at)) AS started_at,
     max(l.written_at) AS ended_at,
     min(CASE WHEN l.kind = 'user' THEN l.mark END) AS mark,
@@ -56,24 +53,18 @@ opened AS (
     min(CASE WHEN l.kind = 'assistant' THEN l.run_message_provider END) AS run_message_provider,
     min(CASE WHEN l.kind = 'user' THEN l.ticket_keys END) AS ticket_keys,
     count(*) FILTER (WHERE l.kind = 'assistant') AS calls,
-    CAST(coalesce(sum(l.tool_calls), 0) AS BIGINT) AS tool_calls
+    CAST(coalesce(sum(l.tool_calls), 0) AS BIGINT) AS tool_calls,
+    max(CASE WHEN l.kind = 'assistant' AND l.stop_reason IS DISTINCT FROM 'error' THEN l.line_no END) AS answer_no
   FROM core.transcript_lines l
   WHERE l.kind IN ('user', 'assistant')
-  GROUP BY l.turn_id
-),
-answers AS (
-  SELECT
-    l.turn_id, l.poll_phrase, l.reply_chars,
-    row_number() OVER (
-      PARTITION BY l.turn_id
-      ORDER BY l.written_at DESC NULLS LAST, l.position DESC NULLS LAST, l.line_id DESC NULLS LAST
-    ) AS n
-  FROM core.transcript_lines l
-  WHERE l.kind = 'assistant' AND l.stop_reason IS DISTINCT FROM 'error'
+  GROUP BY l.session_no, l.turn_no
 ),
 known AS (
   SELECT
     o.*,
+    k.agent_id || '/' || k.session_id || '/' || l.line_id AS turn_id,
+    k.agent_id,
+    k.session_id,
     k.session_key,
     k.key_job_id,
     k.key_type,
@@ -84,8 +75,9 @@ known AS (
     f.mark_id AS first_mark_id,
     f.mark_name AS first_mark_name
   FROM opened o
-  JOIN core.session_keys k ON k.agent_id = o.agent_id AND k.session_id = o.session_id
-  LEFT JOIN firsts f ON f.agent_id = o.agent_id AND f.session_id = o.session_id AND f.n = 1
+  JOIN core.session_keys k ON k.session_no = o.session_no
+  JOIN core.transcript_lines l ON l.session_no = o.session_no AND l.line_no = o.turn_no
+  LEFT JOIN firsts f ON f.session_no = o.session_no AND f.n = 1
 ),
 typed AS (
   SELECT
@@ -118,9 +110,9 @@ typed AS (
       WHEN 'webhook' THEN 'webhook'
       WHEN 'subagent_context' THEN 'subagent'
     END AS first_mark_type,
-    CASE WHEN w.session_id IS NOT NULL THEN 'main' END AS wake_type
+    CASE WHEN w.session_no IS NOT NULL THEN 'main' END AS wake_type
   FROM known n
-  LEFT JOIN woken w ON w.agent_id = n.agent_id AND w.session_id = n.session_id
+  LEFT JOIN woken w ON w.session_no = n.session_no
 ),
 decided AS (
   SELECT
@@ -154,7 +146,7 @@ jobs AS (
   FROM named c
 )
 SELECT
-  d.turn_id, d.host, d.agent_id, d.session_id, d.session_key, d.started_at, d.ended_at, d.session_type,
+  d.turn_id, d.session_no, d.turn_no, d.host, d.agent_id, d.session_id, d.session_key, d.started_at, d.ended_at, d.session_type,
   CASE WHEN d.session_type IN ('main', 'dm', 'channel', 'named') THEN 'human' ELSE 'autonomous' END AS trigger,
   d.evidence,
   d.job_id,
@@ -171,4 +163,4 @@ SELECT
   d.ticket_keys
 FROM jobs d
 LEFT JOIN core.cron_jobs j ON j.host = d.host AND j.job_id = d.job_id
-LEFT JOIN answers a ON a.turn_id = d.turn_id AND a.n = 1
+LEFT JOIN core.transcript_lines a ON a.session_no = d.session_no AND a.line_no = d.answer_no

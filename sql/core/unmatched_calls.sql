@@ -22,7 +22,7 @@ requests AS (
 matched_providers AS (
   SELECT DISTINCT l.host, l.provider
   FROM core.matches m
-  JOIN core.transcript_lines l ON l.agent_id = m.agent_id AND l.session_id = m.session_id AND l.line_id = m.line_id
+  JOIN core.transcript_lines l ON l.session_no = m.session_no AND l.line_no = m.line_no
   WHERE m.match_rule <> 'error_window'
 ),
 matched_clients AS (

@@ -39,23 +39,49 @@
 --   estimate_calls  calls whose cost is OpenClaw's estimate
 --   first_at  first call (UTC)
 --   last_at  last call (UTC)
-WITH numbered AS (
+WITH first_moments AS (
+  SELECT c.turn_id, min(c.started_at) AS started_at
+  FROM core.calls c
+  WHERE c.turn_id IS NOT NULL
+  GROUP BY c.turn_id
+),
+-- The call that a turn is counted with: its first one. Numbering all calls of all turns would sort them for that.
+first_calls AS (
+  SELECT c.turn_id, min(c.call_id) AS call_id
+  FROM core.calls c
+  JOIN first_moments f ON f.turn_id = c.turn_id AND f.started_at = c.started_at
+  GROUP BY c.turn_id
+),
+begun AS (
+  SELECT f.call_id, t.is_empty_poll
+  FROM first_calls f
+  LEFT JOIN core.turns t ON t.turn_id = f.turn_id
+),
+trailing_windows AS (
+  SELECT w.window_id, w.starts_at, w.ends_at FROM core.windows w WHERE w.kind <> 'iso_week'
+),
+counted AS (
   SELECT
     c.*,
+    t.window_id AS trailing_window_id,
     CASE WHEN c.tokens_basis = 'reported' THEN CAST(1 AS BIGINT) ELSE CAST(0 AS BIGINT) END AS is_reported,
-    row_number() OVER (PARTITION BY c.turn_id ORDER BY c.started_at NULLS LAST, c.call_id NULLS LAST) AS call_of_turn,
-    t.is_empty_poll
+    b.call_id IS NOT NULL AS begins_turn,
+    b.is_empty_poll
   FROM core.calls c
-  LEFT JOIN core.turns t ON t.turn_id = c.turn_id
+  LEFT JOIN begun b ON b.call_id = c.call_id
+  LEFT JOIN trailing_windows t ON c.started_at >= t.starts_at AND c.started_at < t.ends_at
+  WHERE c.local_week IS NOT NULL
 ),
-usage AS (
+-- All calls are added up once, by ISO week and trailing window, before they are laid out by window.
+parts AS (
   SELECT
-    w.window_id, c.host, c.agent_id, c.lane, c.session_id, c.category, c.session_type, c.trigger, c.provider, c.model,
+    c.local_week, c.trailing_window_id,
+    c.host, c.agent_id, c.lane, c.session_id, c.category, c.session_type, c.trigger, c.provider, c.model,
     c.model_group_requested,
     count(*) FILTER (WHERE c.is_request) AS calls,
     count(*) FILTER (WHERE c.is_request AND c.status <> 'ok') AS error_calls,
-    count(*) FILTER (WHERE c.turn_id IS NOT NULL AND c.call_of_turn = 1) AS turns,
-    count(*) FILTER (WHERE c.turn_id IS NOT NULL AND c.call_of_turn = 1 AND c.is_empty_poll) AS empty_polls,
+    count(*) FILTER (WHERE c.begins_turn) AS turns,
+    count(*) FILTER (WHERE c.begins_turn AND c.is_empty_poll) AS empty_polls,
     sum(c.input_tokens * c.is_reported) AS input_tokens,
     sum(c.cache_read_tokens * c.is_reported) AS cache_read_tokens,
     sum(c.cache_write_tokens * c.is_reported) AS cache_write_tokens,
@@ -74,11 +100,48 @@ usage AS (
     count(*) FILTER (WHERE c.cost_basis = 'estimate') AS estimate_calls,
     min(c.started_at) AS first_at,
     max(c.started_at) AS last_at
-  FROM core.windows w
-  JOIN numbered c ON c.started_at >= w.starts_at AND c.started_at < w.ends_at
+  FROM counted c
   GROUP BY
-    w.window_id, c.host, c.agent_id, c.lane, c.session_id, c.category, c.session_type, c.trigger, c.provider, c.model,
+    c.local_week, c.trailing_window_id,
+    c.host, c.agent_id, c.lane, c.session_id, c.category, c.session_type, c.trigger, c.provider, c.model,
     c.model_group_requested
+),
+laid_out AS (
+  SELECT p.local_week AS window_id, p.* FROM parts p
+  UNION ALL
+  SELECT p.trailing_window_id AS window_id, p.* FROM parts p WHERE p.trailing_window_id IS NOT NULL
+),
+usage AS (
+  SELECT
+    w.window_id, p.host, p.agent_id, p.lane, p.session_id, p.category, p.session_type, p.trigger, p.provider, p.model,
+    p.model_group_requested,
+    CAST(sum(p.calls) AS BIGINT) AS calls,
+    CAST(sum(p.error_calls) AS BIGINT) AS error_calls,
+    CAST(sum(p.turns) AS BIGINT) AS turns,
+    CAST(sum(p.empty_polls) AS BIGINT) AS empty_polls,
+    sum(p.input_tokens) AS input_tokens,
+    sum(p.cache_read_tokens) AS cache_read_tokens,
+    sum(p.cache_write_tokens) AS cache_write_tokens,
+    sum(p.output_tokens) AS output_tokens,
+    sum(p.reasoning_tokens) AS reasoning_tokens,
+    sum(p.total_tokens) AS total_tokens,
+    sum(p.unpriced_tokens) AS unpriced_tokens,
+    CAST(sum(p.cost_usd) AS DECIMAL(28,12)) AS cost_usd,
+    CAST(sum(p.spend_usd) AS DECIMAL(28,12)) AS spend_usd,
+    CAST(sum(p.estimate_usd) AS DECIMAL(28,12)) AS estimate_usd,
+    CAST(sum(p.list_usd) AS DECIMAL(28,12)) AS list_usd,
+    CAST(sum(p.openclaw_calls) AS BIGINT) AS openclaw_calls,
+    CAST(sum(p.openclaw_ok_calls) AS BIGINT) AS openclaw_ok_calls,
+    CAST(sum(p.litellm_calls) AS BIGINT) AS litellm_calls,
+    CAST(sum(p.matched_calls) AS BIGINT) AS matched_calls,
+    CAST(sum(p.estimate_calls) AS BIGINT) AS estimate_calls,
+    min(p.first_at) AS first_at,
+    max(p.last_at) AS last_at
+  FROM core.windows w
+  JOIN laid_out p ON p.window_id = w.window_id
+  GROUP BY
+    w.window_id, p.host, p.agent_id, p.lane, p.session_id, p.category, p.session_type, p.trigger, p.provider, p.model,
+    p.model_group_requested
 ),
 periods AS (
   SELECT w.window_id, false AS is_previous, w.window_id AS usage_window_id, w.rank_basis
