@@ -332,7 +332,8 @@ def test_what_is_no_ticket_is_counted_and_skipped() -> None:
 def test_a_jira_without_the_fields_gives_tickets_without_points(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody made a field for points or methods: nothing is asked for that is not there, and no ticket is lost."""
     monkeypatch.setattr(jira_server, "FIELDS", jira_server.FIELDS[:1])
-    with serve_jira([ticket(1, **{POINTS: 8.0})], {"10001": [STARTED, RAISED]}) as jira:
+    pointed: dict[str, Any] = {POINTS: 8.0}
+    with serve_jira([ticket(1, **pointed)], {"10001": [STARTED, RAISED]}) as jira:
         batches = read(jira)
         asked = [body["fieldIds"] for body in jira.bodies if "fieldIds" in body]
     (row,) = table(batches, JIRA_ISSUES)

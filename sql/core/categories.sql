@@ -10,8 +10,7 @@ WITH sent AS (
   SELECT DISTINCT g.session_type, lower(coalesce(g.method, '')) AS method, lower(coalesce(g.category, '')) AS tag
   FROM core.gateway_calls g
   UNION
-  SELECT DISTINCT
-    s.session_type, '' AS job_name, lower(coalesce(s.method, '')) AS method, lower(coalesce(s.category, '')) AS tag
+  SELECT DISTINCT s.session_type, lower(coalesce(s.method, '')) AS method, lower(coalesce(s.category, '')) AS tag
   FROM core.spans s
 ),
 -- What came along with any call: which turn's call it was only the join of both sources could tell.
