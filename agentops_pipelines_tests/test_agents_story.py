@@ -204,3 +204,4 @@ def test_the_command_says_first_in_words_what_its_tables_say(con: duckdb.DuckDBP
     assert told.startswith("The factors hold. If each estimate had been multiplied by its method's factor, 12 of 14")
     assert "so few tickets may show anything from 60 % to 96 % by chance" in told
     assert "raw estimate 14 5 36 %" in told
+    assert "The ticket is known for 55 % of the tokens of the last 7 days." in told

@@ -85,7 +85,7 @@ def test_capacity_speaks_when_something_does_not_fit(rows: Sequence[Row], expect
 
 def predictions(verdict: str, previous: str) -> list[Row]:
     figures: Row = {"tickets": 20, "under_p80": 11, "coverage80": 0.55, "coverage80_low": 0.3, "coverage80_high": 0.7}
-    told: Row = {"mae_log": 0.4, "verdict": verdict, "previous_verdict": previous}
+    told: Row = {"mae_log": 0.4, "ticket_share": None, "verdict": verdict, "previous_verdict": previous}
     return [{"predictor": name, **figures, **told} for name in ("method factors", "one factor", "raw estimate")]
 
 

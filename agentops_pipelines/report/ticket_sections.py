@@ -111,10 +111,9 @@ def told_backtest(rows: Sequence[Row]) -> list[str]:
     """The back-test in sentences for somebody who knows nothing of statistics, the result first."""
     said = {row["predictor"]: row for row in rows}
     factors, one, raw = (said[name] for name in ("method factors", "one factor", "raw estimate"))
-    n = factors["tickets"]
     result = (
         f"if each estimate had been multiplied by its method's factor, {count(factors['under_p80'])} of "
-        f"{many(n, 'ticket')} would have stayed under the figure that 4 of 5 should stay under; "
+        f"{many(factors['tickets'], 'ticket')} would have stayed under the figure that 4 of 5 should stay under; "
         f"{count(raw['under_p80'])} stayed under the bare estimate"
     )
     chance = (
@@ -125,7 +124,8 @@ def told_backtest(rows: Sequence[Row]) -> list[str]:
         f"the middle figure was off by a factor of {math.exp(factors['mae_log']):.2f} on average (one factor for all "
         f"tickets: {math.exp(one['mae_log']):.2f}, the bare estimate: {math.exp(raw['mae_log']):.2f})"
     )
-    return [result, chance, off]
+    share = f"the ticket is known for {percent(factors['ticket_share'] or 0.0)} of the tokens of the last 7 days"
+    return [result, chance, off, share]
 
 
 VERDICTS = {
@@ -273,7 +273,8 @@ BACKTEST = Section(
     question="How well would these factors have predicted the finished tickets?",
     sql=f"""
 SELECT predictor, tickets, under_p80, coverage80, coverage80_low, coverage80_high, exp(mae_log) AS off_by, pinball50,
-       pinball80, mae_log, verdict, previous_tickets, previous_verdict
+       pinball80, mae_log, verdict, previous_tickets, previous_verdict,
+       {_SHARE}
 FROM mart.calibration_backtest
 WHERE window_id = $window_id{_ONLY_CHANGED}
 ORDER BY predictor = 'raw estimate', predictor = 'one factor'
@@ -290,6 +291,7 @@ ORDER BY predictor = 'raw estimate', predictor = 'one factor'
         SectionColumn(name="pinball80", title="loss P80", kind="loss", compact=False),
         SectionColumn(name="verdict", title="verdict", kind="name"),
         SectionColumn(name="previous_verdict", title="a window before", kind="name", compact=False),
+        SectionColumn(name="ticket_share", title="with a ticket", kind="percent", compact=False),
     ),
     findings=_backtest,
     note="Each ticket was predicted from those done before the day it began. 80 % should stay under the figure; at "
