@@ -213,14 +213,5 @@ def test_a_span_waits_a_day_for_the_other_books(tmp_path: Any) -> None:
         assert con.sql("SELECT DISTINCT state FROM core.spans").fetchall() == [("gap",)]
 
 
-def test_a_call_that_is_read_later_counts_once(tmp_path: Any) -> None:
-    """The span came first, and stood for the call; the spend log takes its place."""
-    spans = [span("1", day(18), litellm_call_id="c1")]
-    for name, requests in (("before", []), ("after", [request("r1", day(18), litellm_call_id="c1")])):
-        with built(tmp_path / name, batch(requests=requests, spans=spans), only=["core.calls"]) as con:
-            source = "litellm" if requests else "otel"
-            assert con.sql("SELECT source, total_tokens FROM core.calls").fetchall() == [(source, 160)]
-
-
 def test_every_condition_matters(con: Any) -> None:
     assert survivors(con, tables()["core.spans"].sql) == []
