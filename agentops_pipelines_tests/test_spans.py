@@ -3,9 +3,12 @@
 A call from `span`, `line` or `request` has 160 tokens, 50 of them cache reads.
 """
 
+import shutil
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from agentops_pipelines.defs.checks import totals_equal_raw
@@ -174,7 +177,7 @@ def test_what_nobody_else_has_becomes_one_call_each(con: Any) -> None:
     assert {row["session_type"] for row in found.values()} == {"worker", "api", "unknown"}
 
 
-def test_what_others_have_is_as_if_there_were_no_spans(con: Any, tmp_path: Any) -> None:
+def test_what_others_have_is_as_if_there_were_no_spans(con: Any, tmp_path: Path) -> None:
     others = "SELECT * FROM core.calls WHERE source <> 'otel' ORDER BY call_id"
     with built(tmp_path, batch(lines=LINES, requests=REQUESTS), only=["core.calls"]) as alone:
         assert con.sql(others).fetchall() == alone.sql(others).fetchall()
@@ -183,6 +186,17 @@ def test_what_others_have_is_as_if_there_were_no_spans(con: Any, tmp_path: Any) 
 def test_the_totals_are_those_of_the_sources(con: Any) -> None:
     result = totals_equal_raw(con)
     assert result.passed, result.description
+
+
+def test_a_span_that_is_lost_on_the_way_is_noticed(con: Any, tmp_path: Path) -> None:
+    (published,) = con.sql("SELECT path FROM duckdb_databases() WHERE path IS NOT NULL").fetchall()
+    copy = Path(shutil.copy(published[0], tmp_path))
+    copy.chmod(0o600)
+    with duckdb.connect(copy) as damaged:
+        damaged.execute("DELETE FROM core.calls WHERE call_id = 'ot/call/c10'")
+        result = totals_equal_raw(damaged)
+    assert not result.passed
+    assert "Spans of calls that no other source has: tokens" in (result.description or "")
 
 
 def test_reconciliation_knows_nothing_of_spans_and_one_witness_tells_of_them(con: Any) -> None:
@@ -201,7 +215,7 @@ def test_costs_of_spans_have_an_account_of_their_own(con: Any) -> None:
     assert sum(row["x_requests"] for row in found) == len(GAPS)
 
 
-def test_a_span_waits_a_day_for_the_other_books(tmp_path: Any) -> None:
+def test_a_span_waits_a_day_for_the_other_books(tmp_path: Path) -> None:
     """The gateway's last row is two weeks old: it may be gone, or about to be read."""
     late = span("1", day(24, 7), litellm_call_id="c1")
     early = span("2", day(22), litellm_call_id="c2")
