@@ -1,7 +1,7 @@
 # `make demo` shows a report of the bundled sample, `make test` runs the tests, `make bench` measures what loading costs.
 # They set up .venv on a machine that has only Python 3.11 or newer; with uv the set-up is faster.
 
-.PHONY: install demo test bench check newcomer dev clean
+.PHONY: install demo picture test bench check newcomer dev clean
 .DEFAULT_GOAL := demo
 
 VENV := .venv
@@ -18,6 +18,10 @@ install: $(VENV)/.installed
 
 demo: $(VENV)/.installed
 	@$(VENV)/bin/agentops run --demo
+
+# docs/report.svg, which the README shows.
+picture: demo
+	@$(PYTHON) -m agentops_pipelines.picture
 
 dev: $(VENV)/.installed
 	@$(VENV)/bin/agentops dev

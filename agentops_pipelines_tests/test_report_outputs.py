@@ -576,6 +576,14 @@ def test_the_page_asks_for_nothing(report) -> None:
     assert 'name="viewport"' in markup
 
 
+def test_a_figure_beside_a_sentence_is_not_dimmed_with_it(report: Report) -> None:
+    console = Console(file=io.StringIO(), width=100)
+    shown = [segment for line in console.render_lines(terminal_text(report)) for segment in line if segment.style]
+    dim = "".join(segment.text for segment in shown if segment.style and segment.style.dim)
+    assert "human " in dim
+    assert not re.search("openai/|anthropic/|ollama/", dim)
+
+
 def test_templates_are_inside_the_package() -> None:
     folder = Path(words.__file__).parent / "templates"
     assert {path.name for path in folder.iterdir()} == {"discord.j2", "report.html.j2"}

@@ -21,6 +21,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from agentops_pipelines.cli import main
+from agentops_pipelines.picture import picture
 from agentops_pipelines.sources.schemas import RAW_TABLES
 from agentops_pipelines.warehouse import read_published
 from agentops_pipelines_tests.litellm_server import LoopbackProxy, recorded_rows, serve_litellm, serve_recording
@@ -74,6 +75,10 @@ def test_the_readme_leads_from_a_clone_to_one_message_and_people_ask_while_a_run
         assert text in way.output
     assert "Traceback" not in way.output
     assert (tmp_path / "agentops" / "exports" / "weekly_summary.parquet").is_file()
+
+    # When the picture is not current: make picture.
+    drawn = picture(tmp_path / "home" / ".agentops" / "demo" / "agentops.duckdb")
+    assert (Path(__file__).parent.parent / "docs" / "report.svg").read_text(encoding="utf-8") == drawn
 
     monkeypatch.setenv("AGENTOPS_HOME", str(tmp_path / "home" / ".agentops"))
     monkeypatch.setenv("AGENTOPS_OPENCLAW_STATE_DIRS", str(tmp_path / "openclaw"))

@@ -319,7 +319,9 @@ class _SideBySide:
         left = [line for block in self.left for line in block.lines(left_width)]
         right = [line for block in self.right for line in block.lines(right_width)]
         for index in range(max(len(left), len(right))):
-            line = left[index].copy() if index < len(left) else Text()
+            line = Text()  # of no style: the right side must not take that of a dim left side
+            if index < len(left):
+                line.append(left[index])
             if index < len(right) and right[index]:
                 line.append(" " * (left_width + _COLUMN_GAP - line.cell_len)).append(right[index])
             yield line
