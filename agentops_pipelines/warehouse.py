@@ -593,8 +593,10 @@ def read_published(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def make_private(home: Path) -> None:
-    """Create the home directory, readable by its owner only."""
-    home.mkdir(parents=True, exist_ok=True)
+    """Create the home directory, readable by its owner only, and so whatever of its path is not there yet."""
+    for folder in (*reversed(home.parents), home):
+        if not folder.is_dir():
+            folder.mkdir(mode=0o700, exist_ok=True)
     if home.stat().st_mode & 0o077 and home.stat().st_uid == os.getuid():
         home.chmod(0o700)
 

@@ -34,6 +34,7 @@ _OWN_SETTINGS = ("AGENTOPS_", "OPENCLAW_", "DAGSTER_", "PYTHON", "VIRTUAL_ENV")
 _DEV = """\
 agentops() {  # `agentops dev` runs until Ctrl-C: here, until its address is shown
   if [ "$1" != dev ]; then command agentops "$@"; return; fi
+  : > dev.txt
   command agentops "$@" --port 38917 > dev.txt & local server=$!
   until grep "Dagster is at" dev.txt; do kill -0 "$server"; sleep 0.5; done
   kill -INT "$server"; wait "$server"

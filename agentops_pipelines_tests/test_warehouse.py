@@ -161,8 +161,9 @@ def test_reading_before_the_first_run_says_what_to_do(tmp_path: Path) -> None:
 
 
 def test_home_and_private_file_belong_to_their_owner_only(tmp_path: Path) -> None:
-    home = tmp_path / "home"
+    home = tmp_path / "agentops" / "demo"
     load(Warehouse(home), lines("a"))
+    assert stat.S_IMODE(home.parent.stat().st_mode) == 0o700
     assert stat.S_IMODE(home.stat().st_mode) == 0o700
     assert stat.S_IMODE((home / "warehouse.duckdb").stat().st_mode) == 0o600
 

@@ -145,9 +145,9 @@ def activity(report: Report) -> list[str]:
     """What happened, in counts."""
     did = report.activity
     return [
-        f"{count(did.sessions)} sessions",
-        f"{count(did.turns)} turns",
-        f"{count(did.calls)} model calls" + (f", {count(did.error_calls)} failed" if did.error_calls else ""),
+        many(did.sessions, "session"),
+        many(did.turns, "turn"),
+        many(did.calls, "model call") + (f", {count(did.error_calls)} failed" if did.error_calls else ""),
         f"{tokens(report.tokens.total_tokens)} tokens",
     ]
 
