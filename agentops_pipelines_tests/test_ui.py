@@ -67,7 +67,7 @@ def test_the_ui_runs_the_job_shows_what_it_made_and_ends_with_ctrl_c(home: Path,
         page.click("Materialize all")
         page.wait_for("Launched")
         page.open(f"{url}/runs")
-        page.wait_for("weekly_report", "Success")
+        page.wait_for("weekly_report", "Success", seconds=300)
         page.picture(pictures / "runs.png")
 
         page.open(f"{url}/asset-groups")
