@@ -46,7 +46,7 @@ check: $(VENV)/.installed-dev
 	$(PYTHON) -m pytest
 
 # The README's commands in a fresh clone and an empty HOME, installation included; some minutes.
-newcomer: $(VENV)/.installed-dev
+newcomer: $(VENV)/.installed
 	$(PYTHON) -m agentops_pipelines_tests.newcomer
 
 clean:
