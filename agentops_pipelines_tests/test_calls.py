@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from agentops_pipelines.defs.checks import totals_equal_raw
 from agentops_pipelines_tests.rows import ASSISTANT, USER, batch, line, request
 from agentops_pipelines_tests.world import built, rows
 
@@ -506,6 +507,45 @@ def test_the_call_that_wrote_a_summary_is_maintenance(tmp_path: Path) -> None:
     assert types.pop("r1") == ("unknown", "none")
     assert types.pop("a step") == ("llm_task", "gateway")
     assert set(types.values()) == {("api", "gateway")}
+
+
+def test_batches_and_stored_responses_are_one_request_each_and_their_tokens_count_once(tmp_path: Path) -> None:
+    """LiteLLM 1.108 writes what a batch or a background response used into a row of its own, once it is known. Older
+    versions log a stored response again, with its cost, whenever it is read.
+    """
+    nothing = {"prompt_tokens": 0, "cache_read_tokens": 0, "output_tokens": 0, "total_tokens": 0, "spend_usd": 0.0}
+    other = {"prompt_tokens": 151, "total_tokens": 161}
+    requests = [
+        request("batch_1", T, call_type="acreate_batch", **nothing),
+        request("batch_1_batch_cost", T + MINUTE, call_type="aretrieve_batch"),
+        request("resp_1", T + 2 * MINUTE, call_type="aresponses", **nothing),
+        request("resp_1_background_cost", T + 3 * MINUTE, call_type="aget_responses"),
+        request("resp_2_background_cost", T + 4 * MINUTE, call_type="aget_responses"),
+        request("resp_3", T + 5 * MINUTE, call_type="aresponses", **other),
+        request("resp_4", T + 6 * MINUTE, call_type="aresponses", **other),
+        request("resp_3 read", T + 7 * MINUTE, call_type="aget_responses", **other),
+        request("resp_3 read by another", T + 8 * MINUTE, call_type="aget_responses", key_hash="k2", **other),
+        request("resp_3 read for free", T + 9 * MINUTE, call_type="aget_responses", **nothing),
+    ]
+    with built(tmp_path, batch(requests=requests), only=["core.calls"]) as connection:
+        found = rows(connection, "SELECT * FROM core.calls")
+        assert totals_equal_raw(connection).passed
+    assert {
+        call["request_id"]: (call["is_request"], call["tokens_basis"], call["session_type"], call["total_tokens"])
+        for call in found
+    } == {
+        "batch_1": (True, "reported", "api", 0),
+        "batch_1_batch_cost": (False, "reported", "api", 160),
+        "resp_1": (True, "reported", "api", 0),
+        "resp_1_background_cost": (False, "reported", "api", 160),
+        "resp_2_background_cost": (False, "reported", "api", 160),
+        "resp_3": (True, "reported", "api", 161),
+        "resp_4": (True, "reported", "api", 161),
+        "resp_3 read": (False, "repeated", "maintenance", 161),
+        "resp_3 read by another": (False, "reported", "api", 161),
+        "resp_3 read for free": (False, "reported", "api", 0),
+    }
+    assert sum(call["spend_usd"] for call in found) == 7 * Decimal("0.002")
 
 
 def test_failures_carry_estimated_tokens(tmp_path: Path) -> None:

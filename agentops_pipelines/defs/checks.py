@@ -71,10 +71,10 @@ UNION ALL SELECT 'OpenClaw calls without a gateway row: tokens',
 UNION ALL SELECT 'LiteLLM rows',
   (SELECT count(*) FROM gateway),
   (SELECT count(request_id) FROM core.calls)
-UNION ALL SELECT 'LiteLLM rows: reported tokens',
+UNION ALL SELECT 'LiteLLM rows: tokens as logged, estimates apart',
   (SELECT coalesce(sum(tokens), 0) FROM gateway),
   (SELECT coalesce(sum(total_tokens), 0) FROM core.calls
-    WHERE source IN ('both', 'litellm') AND tokens_basis = 'reported')
+    WHERE source IN ('both', 'litellm') AND tokens_basis <> 'estimated')
 UNION ALL SELECT 'LiteLLM rows: spend (USD)',
   (SELECT coalesce(sum(spend_usd), 0) FROM gateway),
   (SELECT coalesce(sum(spend_usd), 0) FROM core.calls WHERE source <> 'otel')

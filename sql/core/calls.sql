@@ -53,7 +53,7 @@
 --   output_tokens  output tokens, reasoning included
 --   reasoning_tokens  reasoning tokens
 --   total_tokens  input + cache read + cache write + output
---   tokens_basis  reported or estimated; estimated ones are left out of token sums
+--   tokens_basis  reported, estimated or repeated (core.gateway_calls); only reported ones are in token sums
 --   estimate_usd  OpenClaw's own cost (USD)
 --   spend_usd  LiteLLM's spend (USD); of a call that only a span tells of, the cost that the span states
 --   list_usd  cost at the public list price of the day (USD); NULL when no price is known

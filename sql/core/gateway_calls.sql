@@ -9,8 +9,10 @@
 --   first_token_at  first token (UTC)
 --   status  ok or error
 --   error_kind  what went wrong
---   is_request  false for attempt rows, health checks and model-list probes
---   tokens_basis  reported, or estimated by LiteLLM (failures, clients that hung up)
+--   is_request  false for attempt rows, health checks, model-list probes, and rows of what was made by another request:
+--         reading a stored response, the cost of a batch or of a background response
+--   tokens_basis  reported, estimated by LiteLLM (failures, clients that hung up), or repeated: a stored response was read
+--         and LiteLLM logged again what making it had used
 --   input_tokens  input tokens, cached ones excluded
 --   cache_read_tokens  tokens read from the prompt cache
 --   cache_write_tokens  tokens written to the prompt cache
@@ -38,6 +40,18 @@
 --   pipeline  pipeline the client sent along
 --   step  step the client sent along
 --   session_type  what an unjoined row is: llm_task, worker, maintenance or api
+WITH responses AS (
+  SELECT
+    r.request_id,
+    r.call_type IN ('get_responses', 'aget_responses') AND r.request_id NOT LIKE '%_background_cost' AS is_read,
+    -- Reading gives a stored response another id: what it used tells it apart.
+    row_number() OVER (
+      PARTITION BY r.key_hash, r.prompt_tokens, r.output_tokens ORDER BY r.started_at NULLS FIRST, r.request_id NULLS FIRST
+    ) AS n
+  FROM raw.litellm_spend_logs r
+  WHERE r.call_type IN ('responses', 'aresponses', 'get_responses', 'aget_responses')
+    AND r.prompt_tokens + r.output_tokens > 0
+)
 SELECT
   s.request_id,
   s.litellm_call_id,
@@ -46,8 +60,15 @@ SELECT
   s.first_token_at,
   CASE WHEN s.status = 'failure' THEN 'error' ELSE 'ok' END AS status,
   s.error_kind,
-  NOT (coalesce(s.is_attempt, false) OR coalesce(s.is_health_check, false) OR s.call_type LIKE '/%') AS is_request,
-  CASE WHEN s.status = 'failure' OR s.is_client_disconnect THEN 'estimated' ELSE 'reported' END AS tokens_basis,
+  NOT (
+    coalesce(s.is_attempt, false) OR coalesce(s.is_health_check, false) OR s.call_type LIKE '/%'
+    OR s.call_type IN ('get_responses', 'aget_responses', 'retrieve_batch', 'aretrieve_batch')
+  ) AS is_request,
+  CASE
+    WHEN s.status = 'failure' OR s.is_client_disconnect THEN 'estimated'
+    WHEN r.request_id IS NOT NULL THEN 'repeated'
+    ELSE 'reported'
+  END AS tokens_basis,
   greatest(
     coalesce(s.prompt_tokens, 0) - coalesce(s.cache_read_tokens, 0) - coalesce(s.cache_write_tokens, 0), 0
   ) AS input_tokens,
@@ -77,9 +98,10 @@ SELECT
   s.pipeline,
   s.step,
   CASE
-    WHEN coalesce(s.is_health_check, false) OR s.call_type LIKE '/%' THEN 'maintenance'
+    WHEN coalesce(s.is_health_check, false) OR s.call_type LIKE '/%' OR r.request_id IS NOT NULL THEN 'maintenance'
     WHEN s.pipeline IS NOT NULL OR s.step IS NOT NULL OR s.category IN ('llm-task', 'llm_task') THEN 'llm_task'
     WHEN s.method IS NOT NULL OR s.ticket_key IS NOT NULL THEN 'worker'
     ELSE 'api'
   END AS session_type
 FROM raw.litellm_spend_logs s
+LEFT JOIN responses r ON r.request_id = s.request_id AND r.is_read AND r.n > 1
