@@ -29,7 +29,7 @@ from agentops_pipelines.sources.batches import Batch, Ledger, LedgerEntry, Quara
 from agentops_pipelines.sources.schemas import RAW_TABLES, Keep, RawTable
 from agentops_pipelines.sqltables import SqlTable
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 """Raise it with every change of a raw or ops table. Changes are additive: earlier files are upgraded in place."""
 
 KEPT_DAILIES = 7

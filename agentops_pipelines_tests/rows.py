@@ -17,6 +17,7 @@ from agentops_pipelines.sources.schemas import (
     LITELLM_KEYS,
     LITELLM_ROUTES,
     LITELLM_SPEND_LOGS,
+    OPENCLAW_AGENTS,
     OPENCLAW_LINES,
     OPENCLAW_RUNS,
     OPENCLAW_SESSIONS,
@@ -153,6 +154,7 @@ def batch(
     routes: Sequence[Row] = (),
     spawned: Sequence[Row] = (),
     spans: Sequence[Row] = (),
+    agents: Sequence[Row] = (),
 ) -> Batch:
     """All rows of a small world as one batch."""
     return Batch(
@@ -168,5 +170,6 @@ def batch(
             LITELLM_ROUTES: frame(LITELLM_ROUTES, routes),
             OPENCLAW_SUBAGENT_RUNS: frame(OPENCLAW_SUBAGENT_RUNS, spawned),
             OTEL_SPANS: frame(OTEL_SPANS, spans),
+            OPENCLAW_AGENTS: frame(OPENCLAW_AGENTS, agents),
         }
     )

@@ -274,6 +274,19 @@ def test_session_keys_say_what_a_session_is(tmp_path: Path) -> None:
     assert {row["session_id"] for row in sessions} == {f"s{n}" for n in range(len(KEYS))}
 
 
+def test_the_main_session_may_have_another_key(tmp_path: Path) -> None:
+    """Known from openclaw.json, on each machine. The same name at another agent is a session of that name."""
+    agent = {"host": "local", "agent_id": "alec", "main_session_key": "agent:alec:home", "observed_at": T}
+    keys = ("agent:alec:home", "agent:alec:main", "agent:alec:hall", "agent:alec:den", "agent:fiducian:home")
+    found = calls(
+        tmp_path,
+        lines=[moment for n in range(len(keys)) for moment in turn(f"t{n}", T + n * MINUTE, session_id=f"s{n}")],
+        sessions=[session(f"s{n}", key) for n, key in enumerate(keys)],
+        agents=[agent, agent | {"host": "elsewhere", "main_session_key": "agent:alec:hall"}],
+    )
+    assert [call["session_type"] for call in found] == ["main", "main", "main", "named", "named"]
+
+
 @pytest.mark.parametrize(
     ("mark", "session_type"),
     [

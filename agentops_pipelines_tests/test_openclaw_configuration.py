@@ -127,6 +127,16 @@ def test_once_an_agent_has_its_own_heartbeat_the_others_have_none(state: Path, m
     assert (rows["a"]["subagent_model"], rows["b"]["subagent_model"]) == ("litellm/triage", "p/own")
 
 
+@pytest.mark.parametrize(
+    ("main_key", "expected"),
+    [("Home", "agent:ops:home"), (None, "agent:ops:main"), ("", "agent:ops:main"), (["den"], "agent:ops:main")],
+)
+def test_the_main_session_has_the_configured_key(state: Path, memory: Memory, main_key: Any, expected: str) -> None:
+    load(memory, state, configuration({"list": [{"id": "ops"}]}) | {"session": {"mainKey": main_key}})
+
+    assert agents_of(memory)["ops"]["main_session_key"] == expected
+
+
 def test_a_configuration_that_names_no_agent_has_the_main_one(state: Path, memory: Memory) -> None:
     load(memory, state, configuration({}))
 
@@ -148,6 +158,18 @@ def test_prices_are_per_token_and_join_their_aliases(state: Path, memory: Memory
     assert [rows["litellm", "vendor/deep"][name] for name in prices] == [5e-6, 2e-5, None, None]
     assert [rows["litellm", "free"][name] for name in prices] == [None] * 4
     assert (rows["litellm", "triage"]["alias"], rows["litellm", "free"]["alias"]) == ("fast", None)
+
+
+def test_prices_that_grow_with_the_prompt_start_at_the_flat_ones(state: Path, memory: Memory) -> None:
+    """OpenClaw estimates by tier on its own pages; what a transcript says of a call is the flat price."""
+    tiers = [{"input": 2, "output": 8, "cacheRead": 0.2, "cacheWrite": 2.5, "range": [0, 272_000]}]
+    cost = {"input": 1, "output": 4, "tieredPricing": tiers}
+    providers = {"litellm": {"models": [{"id": "deep", "cost": cost}]}}
+    load(memory, state, configuration({}) | {"models": {"providers": providers}})
+
+    deep = models_of(memory)["litellm", "deep"]
+    assert (deep["input_price"], deep["output_price"], deep["cache_read_price"]) == (1e-6, 4e-6, None)
+    assert not memory.quarantine
 
 
 def test_prices_that_cannot_be_are_left_out(state: Path, memory: Memory) -> None:

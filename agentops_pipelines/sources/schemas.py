@@ -346,6 +346,7 @@ OPENCLAW_AGENTS = RawTable(
         heartbeat_every text interval of the heartbeat, as configured
         heartbeat_model text model of the heartbeat
         subagent_model text model of sub-agents
+        main_session_key text key of the agent's main session: `session.mainKey` names its last part
         """
     ),
 )

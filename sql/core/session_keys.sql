@@ -43,15 +43,19 @@ sessions AS (
   FROM core.transcript_lines l
   GROUP BY l.session_no
 ),
+main_keys AS (
+  SELECT DISTINCT a.agent_id, a.main_session_key FROM raw.openclaw_agents a
+),
 parts AS (
   SELECT
-    s.agent_id, s.session_id, s.session_no, b.session_key, b.label, b.hook_source, b.heartbeat_base_key, b.spawned_by, b.channel,
+    s.agent_id, s.session_id, s.session_no, m.main_session_key, b.session_key, b.label, b.hook_source, b.heartbeat_base_key, b.spawned_by, b.channel,
     split_part(b.session_key, ':', 3) AS part3,
     split_part(b.session_key, ':', 4) AS part4,
     split_part(b.session_key, ':', 5) AS part5,
     split_part(b.session_key, ':', 6) AS part6
   FROM sessions s
   LEFT JOIN best b ON b.agent_id = s.agent_id AND b.session_id = s.session_id AND b.n = 1
+  LEFT JOIN main_keys m ON m.agent_id = s.agent_id AND m.main_session_key = b.session_key
 )
 SELECT
   p.agent_id,
@@ -65,7 +69,7 @@ SELECT
     WHEN p.heartbeat_base_key IS NOT NULL THEN 'heartbeat'
     WHEN p.session_key LIKE '%:heartbeat' OR p.session_key LIKE '%:heartbeat:%' THEN 'heartbeat'
     WHEN p.session_key LIKE '%:subagent:%' THEN 'subagent'
-    WHEN p.part3 = 'main' AND p.part4 = '' THEN 'main'
+    WHEN p.part3 = 'main' AND p.part4 = '' OR p.main_session_key IS NOT NULL THEN 'main'
     -- A run named by a time stamp is a job's event in the main lane; named by a session id, the job's own session.
     WHEN p.part3 = 'cron' AND p.part5 = 'run' AND p.part6 NOT LIKE '%-%' THEN 'system_event'
     WHEN p.part3 = 'cron' THEN 'cron'

@@ -1,4 +1,4 @@
-"""openclaw.json: which agents there are, with which models and heartbeat; aliases and prices of the models.
+"""openclaw.json: which agents there are, with which models, heartbeat and main session; aliases and prices of models.
 
 Belongs here: the configuration's two shapes (`agents.list[]` up to 2026.8, `agents.entries{}` since) and how an agent's
 own settings and `agents.defaults` add up. The rest of the file, secrets above all, is never looked at.
@@ -16,6 +16,7 @@ import json5
 from agentops_pipelines.settings import StateDir
 from agentops_pipelines.sources.batches import Batch, Ledger
 from agentops_pipelines.sources.openclaw.growing import taken
+from agentops_pipelines.sources.openclaw.keys import public_key
 from agentops_pipelines.sources.openclaw.lines import parse
 from agentops_pipelines.sources.openclaw.machine import Row, TableSink, agent_id_of, changed_content, state_file
 from agentops_pipelines.sources.openclaw.values import BadValue, mapping, short_text, usd, without_surrogates
@@ -24,12 +25,13 @@ from agentops_pipelines.sources.schemas import OPENCLAW_AGENTS, OPENCLAW_MODEL_A
 if TYPE_CHECKING:
     from agentops_pipelines.sources.openclaw.reader import ReadRules
 
-READER = "openclaw-configuration-1"
+READER = "openclaw-configuration-2"
 """Raise it when the same input gives other rows: everything that still exists is then read again."""
 
 CONFIGURATION = "openclaw.json"
 DEFAULT_AGENT = "main"
 """The agent of a configuration that names none."""
+DEFAULT_MAIN_KEY = "main"
 
 _PER_TOKENS = 1_000_000
 """Prices are configured in USD per so many tokens."""
@@ -58,7 +60,8 @@ def _read(content: bytes, *, sink: TableSink) -> None:
         return
     agents = mapping(configuration.get("agents"))
     defaults = mapping(agents.get("defaults"))
-    _add_agents(_agents(agents, sink=sink), defaults, sink=sink)
+    main_key = short_text(mapping(configuration.get("session")).get("mainKey")) or ""
+    _add_agents(_agents(agents, sink=sink), defaults, main_key.strip().lower() or DEFAULT_MAIN_KEY, sink=sink)
     _add_models(mapping(mapping(configuration.get("models")).get("providers")), defaults, sink=sink)
 
 
@@ -89,7 +92,9 @@ def _agents(agents: Mapping[str, Any], *, sink: TableSink) -> dict[str, Mapping[
     return found or {DEFAULT_AGENT: {}}
 
 
-def _add_agents(agents: Mapping[str, Mapping[str, Any]], defaults: Mapping[str, Any], *, sink: TableSink) -> None:
+def _add_agents(
+    agents: Mapping[str, Mapping[str, Any]], defaults: Mapping[str, Any], main_key: str, *, sink: TableSink
+) -> None:
     # Once any agent has a heartbeat of its own, only those that have one get a heartbeat.
     has_own_heartbeats = any(isinstance(agent.get("heartbeat"), dict) for agent in agents.values())
     for agent_id, agent in agents.items():
@@ -112,6 +117,7 @@ def _add_agents(agents: Mapping[str, Mapping[str, Any]], defaults: Mapping[str, 
             _interval(heartbeat.get("every")),
             short_text(heartbeat.get("model")),
             subagent_model or _models(mapping(defaults.get("subagents")).get("model"))[0],
+            public_key(f"agent:{agent_id}:{main_key}"),
         )
         sink.add(OPENCLAW_AGENTS, row)
 
