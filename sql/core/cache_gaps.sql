@@ -23,8 +23,7 @@
 --   rebilled_usd  what they cost more at list prices than reads from the cache would have (USD); NULL when unpriced
 WITH ordered AS (
   SELECT
-    c.call_id, c.agent_id, c.session_id, c.category, c.session_type, c.started_at, c.local_date, c.provider, c.model,
-    c.input_tokens, c.cache_read_tokens, c.cache_write_tokens,
+    c.call_id, c.started_at, c.model, c.input_tokens, c.cache_read_tokens, c.cache_write_tokens,
     lag(c.cache_read_tokens + c.cache_write_tokens) OVER session_order AS cached_before_tokens,
     lag(c.cache_write_1h_tokens) OVER session_order AS written_1h_before,
     lag(coalesce(c.ended_at, c.started_at)) OVER session_order AS ended_before_at,
@@ -56,7 +55,7 @@ kinds AS (
   FROM lost l
 )
 SELECT
-  k.call_id, k.kind, k.agent_id, k.session_id, k.category, k.session_type, k.started_at, k.local_date, k.provider, k.model,
+  k.call_id, k.kind, c.agent_id, c.session_id, c.category, c.session_type, c.started_at, c.local_date, c.provider, c.model,
   k.model_before, k.ended_before_at, k.cached_before_tokens, k.cache_read_tokens, k.rebilled_tokens,
   CAST(
     CAST(p.cache_write_price * CAST(k.rewritten_tokens AS DECIMAL(19,0)) AS DECIMAL(18,12))
@@ -64,9 +63,11 @@ SELECT
     - CAST(p.cache_read_price * CAST(k.rebilled_tokens AS DECIMAL(19,0)) AS DECIMAL(18,12))
     AS DECIMAL(18,12)) AS rebilled_usd
 FROM kinds k
+-- Few calls paid again: what else is shown of them need not be sorted with all calls.
+JOIN core.calls c ON c.call_id = k.call_id
 LEFT JOIN core.list_prices p
-  ON p.provider = coalesce(k.provider, '')
-  AND p.model = coalesce(k.model, '')
-  AND k.local_date >= p.valid_from AND k.local_date < p.valid_to
+  ON p.provider = coalesce(c.provider, '')
+  AND p.model = coalesce(c.model, '')
+  AND c.local_date >= p.valid_from AND c.local_date < p.valid_to
   AND k.input_tokens + k.cache_read_tokens + k.cache_write_tokens >= p.min_prompt_tokens
   AND k.input_tokens + k.cache_read_tokens + k.cache_write_tokens < p.max_prompt_tokens

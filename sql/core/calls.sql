@@ -21,6 +21,8 @@
 --   started_at  start of the call (UTC)
 --   ended_at  end of the call (UTC)
 --   first_token_at  first token (UTC), LiteLLM only
+--   latency_ms  from the request's arrival at the gateway to the end of the answer (milliseconds), LiteLLM only
+--   first_token_ms  from there to the first token (milliseconds); NULL when all came at once
 --   local_date  date in the configured time zone
 --   local_week  ISO week in the configured time zone
 --   session_type  main, heartbeat, cron, subagent, webhook, system_event, channel, dm, named, acp, llm_task,
@@ -53,6 +55,7 @@
 --   output_tokens  output tokens, reasoning included
 --   reasoning_tokens  reasoning tokens
 --   total_tokens  input + cache read + cache write + output
+--   openclaw_tokens  tokens that OpenClaw wrote down, of pairs equal to total_tokens; NULL when only LiteLLM saw the call
 --   tokens_basis  reported, estimated or repeated (core.gateway_calls); only reported ones are in token sums
 --   estimate_usd  OpenClaw's own cost (USD)
 --   spend_usd  LiteLLM's spend (USD); of a call that only a span tells of, the cost that the span states
@@ -79,7 +82,24 @@ WITH openclaw AS (
   WHERE l.kind = 'assistant'
 ),
 litellm AS (
-  SELECT g.*, m.match_rule, m.session_no, m.line_no, s.request_id IS NOT NULL AS is_compaction
+  SELECT
+    g.*, m.match_rule, m.session_no, m.line_no,
+    s.request_id IS NOT NULL AS is_compaction,
+    -- The text of a time is the one portable way to its milliseconds.
+    extract(day FROM date_trunc('day', g.ended_at) - date_trunc('day', g.started_at)) * 86400000
+    + (hour(g.ended_at) - hour(g.started_at)) * 3600000
+    + (minute(g.ended_at) - minute(g.started_at)) * 60000
+    + (second(g.ended_at) - second(g.started_at)) * 1000
+    + CAST(left(substring(CAST(g.ended_at AS STRING), 21, 3) || '000', 3) AS BIGINT)
+    - CAST(left(substring(CAST(g.started_at AS STRING), 21, 3) || '000', 3) AS BIGINT) AS latency_ms,
+    CASE WHEN g.first_token_at < g.ended_at THEN
+      extract(day FROM date_trunc('day', g.first_token_at) - date_trunc('day', g.started_at)) * 86400000
+      + (hour(g.first_token_at) - hour(g.started_at)) * 3600000
+      + (minute(g.first_token_at) - minute(g.started_at)) * 60000
+      + (second(g.first_token_at) - second(g.started_at)) * 1000
+      + CAST(left(substring(CAST(g.first_token_at AS STRING), 21, 3) || '000', 3) AS BIGINT)
+      - CAST(left(substring(CAST(g.started_at AS STRING), 21, 3) || '000', 3) AS BIGINT)
+    END AS first_token_ms
   FROM core.gateway_calls g
   LEFT JOIN core.matches m ON m.request_id = g.request_id
   LEFT JOIN core.compaction_requests s ON s.request_id = g.request_id
@@ -95,7 +115,7 @@ joined AS (
     t.session_key, t.session_id, t.turn_id,
     CASE WHEN g.match_rule = 'error_window' THEN g.started_at ELSE coalesce(o.started_at, g.started_at) END AS started_at,
     CASE WHEN g.match_rule = 'error_window' THEN g.ended_at ELSE coalesce(o.written_at, g.ended_at) END AS ended_at,
-    g.first_token_at,
+    g.first_token_at, g.latency_ms, g.first_token_ms,
     CASE WHEN g.is_compaction THEN 'maintenance' ELSE coalesce(t.session_type, g.session_type) END AS session_type,
     CASE WHEN g.is_compaction THEN 'compaction' ELSE coalesce(t.evidence, 'gateway') END AS type_evidence,
     coalesce(t.trigger, 'autonomous') AS trigger,
@@ -114,6 +134,7 @@ joined AS (
     coalesce(g.cache_write_1h_tokens, 0) AS cache_write_1h_tokens,
     coalesce(g.output_tokens, o.output_tokens) AS output_tokens,
     coalesce(g.reasoning_tokens, o.reasoning_tokens) AS reasoning_tokens,
+    o.input_tokens + o.cache_read_tokens + o.cache_write_tokens + o.output_tokens AS openclaw_tokens,
     coalesce(g.tokens_basis, 'reported') AS tokens_basis,
     o.estimate_usd,
     g.spend_usd,
@@ -135,6 +156,7 @@ gaps AS (
     CAST(NULL AS STRING) AS host, s.agent_id,
     CAST(NULL AS STRING) AS session_key, CAST(NULL AS STRING) AS session_id, CAST(NULL AS STRING) AS turn_id,
     s.started_at, s.ended_at, CAST(NULL AS TIMESTAMP) AS first_token_at,
+    CAST(NULL AS BIGINT) AS latency_ms, CAST(NULL AS BIGINT) AS first_token_ms,
     s.session_type, 'span' AS type_evidence, 'autonomous' AS trigger,
     CAST(NULL AS STRING) AS job_id, CAST(NULL AS STRING) AS job_name, s.category AS tag,
     s.model_group_requested, CAST(NULL AS STRING) AS model_group_served, s.provider, s.model,
@@ -142,7 +164,7 @@ gaps AS (
     CAST(NULL AS BIGINT) AS attempted_fallbacks, CAST(NULL AS BIGINT) AS attempted_retries,
     s.key_alias, s.key_hash, CAST(NULL AS STRING) AS team_id, CAST(NULL AS STRING) AS end_user, true AS is_request,
     s.input_tokens, s.cache_read_tokens, s.cache_write_tokens, CAST(0 AS BIGINT) AS cache_write_1h_tokens,
-    s.output_tokens, s.reasoning_tokens, 'reported' AS tokens_basis,
+    s.output_tokens, s.reasoning_tokens, CAST(NULL AS BIGINT) AS openclaw_tokens, 'reported' AS tokens_basis,
     CAST(NULL AS DECIMAL(18,12)) AS estimate_usd, s.cost_usd AS spend_usd,
     s.status, s.error_kind, s.request_ticket_key AS ticket_key, s.method, s.pipeline, s.step
   FROM core.spans s
@@ -211,14 +233,15 @@ priced AS (
 )
 SELECT
   y.call_id, y.source, y.match_rule, y.request_id, y.litellm_call_id, y.line_id, y.host, y.agent_id, y.lane,
-  y.session_key, y.session_id, y.turn_id, y.started_at, y.ended_at, y.first_token_at, y.local_date, y.local_week,
+  y.session_key, y.session_id, y.turn_id, y.started_at, y.ended_at, y.first_token_at,
+  y.latency_ms, y.first_token_ms, y.local_date, y.local_week,
   y.session_type, y.type_evidence, y.category, y.trigger, y.job_id, y.job_name,
   coalesce(i.tier, k.tier) AS requested_tier, y.model_group_requested, y.model_group_served, y.provider, y.model, y.deployment_id,
   y.is_fallback, y.attempted_fallbacks, y.attempted_retries,
   y.key_alias, y.key_hash, y.team_id, y.end_user, y.is_request,
   y.input_tokens, y.cache_read_tokens, y.cache_write_tokens, y.cache_write_1h_tokens, y.output_tokens, y.reasoning_tokens,
   y.input_tokens + y.cache_read_tokens + y.cache_write_tokens + y.output_tokens AS total_tokens,
-  y.tokens_basis, y.estimate_usd, y.spend_usd, y.list_usd,
+  y.openclaw_tokens, y.tokens_basis, y.estimate_usd, y.spend_usd, y.list_usd,
   CASE r.cost_basis
     WHEN 'spend' THEN coalesce(y.spend_usd, y.estimate_usd)
     WHEN 'estimate' THEN coalesce(y.estimate_usd, y.spend_usd)

@@ -25,6 +25,11 @@ requests AS (
     min(g.request_id) AS request_id, min(g.key_hash) AS key_hash, min(g.started_at) AS request_at
   FROM core.gateway_calls g
   WHERE g.status = 'ok' AND g.is_request AND g.started_at IS NOT NULL
+    -- all requests like one of these lines, and no others
+    AND EXISTS (
+      SELECT 1 FROM lines l
+      WHERE l.model = g.model_group_requested AND l.prompt_tokens = g.prompt_tokens AND l.output_tokens = g.output_tokens
+    )
   GROUP BY g.model_group_requested, g.prompt_tokens, g.output_tokens
   HAVING count(*) = 1
 )

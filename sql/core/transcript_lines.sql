@@ -152,9 +152,7 @@ followed AS (
   SELECT
     p.*,
     row_number() OVER session_order AS line_no,
-    sum(CASE WHEN p.kind = 'user' THEN CAST(1 AS BIGINT) ELSE CAST(0 AS BIGINT) END) OVER session_so_far AS user_lines,
-    lag(p.kind) OVER session_order AS kind_before,
-    lag(p.run_id) OVER session_order AS run_before
+    sum(CASE WHEN p.kind = 'user' THEN CAST(1 AS BIGINT) ELSE CAST(0 AS BIGINT) END) OVER session_so_far AS user_lines
   FROM placed p
   WINDOW
     session_order AS (
@@ -166,32 +164,44 @@ followed AS (
     )
 ),
 -- Where a run answers that no user line opened, the lines after a user line are several turns. Few are.
-breaks AS (
-  SELECT f.session_no, f.user_lines, f.line_no
+several AS (
+  SELECT f.session_no, f.user_lines
   FROM followed f
-  WHERE f.kind = 'assistant' AND f.kind_before = 'assistant' AND f.run_id <> f.run_before
+  WHERE f.kind = 'assistant' AND f.run_id IS NOT NULL
+  GROUP BY f.session_no, f.user_lines
+  HAVING min(f.run_id) <> max(f.run_id)
+),
+neighbours AS (
+  SELECT
+    f.session_no, f.user_lines, f.line_no, f.kind, f.run_id,
+    lag(f.kind) OVER line_order AS kind_before,
+    lag(f.run_id) OVER line_order AS run_before
+  FROM followed f
+  JOIN several s ON s.session_no = f.session_no AND s.user_lines = f.user_lines
+  WINDOW line_order AS (PARTITION BY f.session_no, f.user_lines ORDER BY f.line_no NULLS FIRST)
 ),
 parts AS (
   SELECT
-    f.session_no, f.line_no,
-    count(b.line_no) OVER (
-      PARTITION BY f.session_no, f.user_lines ORDER BY f.line_no NULLS FIRST
+    n.session_no, n.line_no,
+    n.kind = 'assistant' AND n.kind_before = 'assistant' AND n.run_id <> n.run_before AS is_break,
+    sum(CASE
+      WHEN n.kind = 'assistant' AND n.kind_before = 'assistant' AND n.run_id <> n.run_before THEN CAST(1 AS BIGINT)
+      ELSE CAST(0 AS BIGINT)
+    END) OVER (
+      PARTITION BY n.session_no, n.user_lines ORDER BY n.line_no NULLS FIRST
       ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
     ) AS part
-  FROM followed f
-  LEFT JOIN breaks b ON b.session_no = f.session_no AND b.line_no = f.line_no
-  WHERE EXISTS (SELECT 1 FROM breaks x WHERE x.session_no = f.session_no AND x.user_lines = f.user_lines)
+  FROM neighbours n
 ),
 parted AS (
-  SELECT f.*, coalesce(p.part, 0) AS part
+  SELECT f.*, coalesce(p.part, 0) AS part, coalesce(p.is_break, false) AS is_break
   FROM followed f
   LEFT JOIN parts p ON p.session_no = f.session_no AND p.line_no = f.line_no
 ),
 openers AS (
   SELECT o.session_no, o.user_lines, o.part, o.line_no
   FROM parted o
-  LEFT JOIN breaks b ON b.session_no = o.session_no AND b.line_no = o.line_no
-  WHERE o.kind = 'user' OR o.line_no = 1 OR b.line_no IS NOT NULL
+  WHERE o.kind = 'user' OR o.line_no = 1 OR o.is_break
 ),
 turns AS (
   SELECT

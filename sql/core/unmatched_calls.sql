@@ -25,11 +25,24 @@ matched_providers AS (
   JOIN core.transcript_lines l ON l.session_no = m.session_no AND l.line_no = m.line_no
   WHERE m.match_rule <> 'error_window'
 ),
+-- Clients with more rows than unmatched ones: counting both takes no join of all rows.
+clients AS (
+  SELECT g.user_agent, count(*) AS requests
+  FROM core.gateway_calls g
+  GROUP BY g.user_agent
+),
+alone AS (
+  SELECT g.user_agent, count(*) AS requests
+  FROM core.calls c
+  JOIN core.gateway_calls g ON g.request_id = c.request_id
+  WHERE c.source = 'litellm' OR c.match_rule = 'error_window'
+  GROUP BY g.user_agent
+),
 matched_clients AS (
-  SELECT DISTINCT g.user_agent
-  FROM core.matches m
-  JOIN core.gateway_calls g ON g.request_id = m.request_id
-  WHERE m.match_rule <> 'error_window'
+  SELECT c.user_agent
+  FROM clients c
+  LEFT JOIN alone a ON a.user_agent = c.user_agent
+  WHERE c.requests > coalesce(a.requests, 0)
 ),
 owned AS (
   SELECT DISTINCT o.key_hash FROM core.key_owners o

@@ -21,24 +21,9 @@ WITH timed AS (
     coalesce(c.requested_tier, 'none') AS tier,
     coalesce(c.provider, '') AS provider,
     coalesce(c.model, '') AS model,
-    -- The text of a time is the one portable way to its milliseconds.
-    extract(day FROM date_trunc('day', g.ended_at) - date_trunc('day', g.started_at)) * 86400000
-    + (hour(g.ended_at) - hour(g.started_at)) * 3600000
-    + (minute(g.ended_at) - minute(g.started_at)) * 60000
-    + (second(g.ended_at) - second(g.started_at)) * 1000
-    + CAST(left(substring(CAST(g.ended_at AS STRING), 21, 3) || '000', 3) AS BIGINT)
-    - CAST(left(substring(CAST(g.started_at AS STRING), 21, 3) || '000', 3) AS BIGINT) AS latency_ms,
-    CASE WHEN g.first_token_at < g.ended_at THEN
-      extract(day FROM date_trunc('day', g.first_token_at) - date_trunc('day', g.started_at)) * 86400000
-      + (hour(g.first_token_at) - hour(g.started_at)) * 3600000
-      + (minute(g.first_token_at) - minute(g.started_at)) * 60000
-      + (second(g.first_token_at) - second(g.started_at)) * 1000
-      + CAST(left(substring(CAST(g.first_token_at AS STRING), 21, 3) || '000', 3) AS BIGINT)
-      - CAST(left(substring(CAST(g.started_at AS STRING), 21, 3) || '000', 3) AS BIGINT)
-    END AS first_token_ms
+    c.latency_ms, c.first_token_ms
   FROM core.calls c
-  JOIN core.gateway_calls g ON g.request_id = c.request_id
-  WHERE c.status = 'ok' AND c.is_request AND g.ended_at IS NOT NULL
+  WHERE c.status = 'ok' AND c.is_request AND c.latency_ms IS NOT NULL
 ),
 placed AS (
   SELECT w.window_id, t.category, t.tier, t.provider, t.model, t.latency_ms, t.first_token_ms

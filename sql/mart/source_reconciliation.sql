@@ -26,11 +26,8 @@ WITH sides AS (
     c.local_date, c.host, c.agent_id, c.key_alias, c.source, c.match_rule, c.status, c.is_request, c.total_tokens,
     c.estimate_usd, c.spend_usd,
     c.match_rule IN ('response_id', 'tokens_time') AS is_pair,
-    coalesce(l.input_tokens, 0) + coalesce(l.cache_read_tokens, 0) + coalesce(l.cache_write_tokens, 0)
-      + coalesce(l.output_tokens, 0) AS line_tokens
+    c.openclaw_tokens
   FROM core.calls c
-  LEFT JOIN core.transcript_lines l
-    ON l.agent_id = c.agent_id AND l.session_id = c.session_id AND l.line_id = c.line_id
   WHERE c.source <> 'otel'
 ),
 added AS (
@@ -45,7 +42,7 @@ added AS (
     count(*) FILTER (WHERE s.source = 'litellm' AND s.is_request) AS litellm_only,
     count(*) FILTER (WHERE s.is_pair) AS pairs,
     count(*) FILTER (WHERE s.is_pair OR (s.source = 'openclaw' AND s.status = 'ok')) AS openclaw_ok_calls,
-    coalesce(sum(s.line_tokens) FILTER (WHERE s.is_pair), 0) AS openclaw_tokens,
+    coalesce(sum(s.openclaw_tokens) FILTER (WHERE s.is_pair), 0) AS openclaw_tokens,
     coalesce(sum(s.total_tokens) FILTER (WHERE s.is_pair), 0) AS litellm_tokens,
     CAST(sum(s.estimate_usd) FILTER (WHERE s.is_pair) AS DECIMAL(28,12)) AS estimate_usd,
     CAST(sum(s.spend_usd) FILTER (WHERE s.is_pair AND s.estimate_usd IS NOT NULL) AS DECIMAL(28,12)) AS spend_usd
