@@ -74,6 +74,7 @@ def test_the_readme_leads_from_a_clone_to_one_message_and_people_ask_while_a_run
     for text in ("Where it went", "By agent", "Top sessions", "Sessions", "Tokens", "Needs attention", "Worth knowing"):
         assert text in way.output
     assert "Traceback" not in way.output
+    assert not re.search("^(warn|fail) ", way.output, re.MULTILINE)  # the doctor has nothing to say
     assert (tmp_path / "agentops" / "exports" / "weekly_summary.parquet").is_file()
 
     # When the picture is not current: make picture.

@@ -33,6 +33,7 @@ from agentops_pipelines.sources.litellm.api import READER, SOURCE
 from agentops_pipelines.sources.litellm.dimensions import deployment_row, key_row, route_rows
 from agentops_pipelines.sources.litellm.rows import spend_log_frame, spend_log_row
 from agentops_pipelines.sources.schemas import LITELLM_DEPLOYMENTS, LITELLM_KEYS, LITELLM_ROUTES, LITELLM_SPEND_LOGS
+from agentops_pipelines.warehouse import make_private
 
 PACKED = Path(__file__).with_name("sample.tar.zst")
 SPEND_LOGS = "litellm/spend_logs.jsonl"
@@ -169,7 +170,8 @@ def _unpacked(home: Path) -> Path:
     target = shelf / _version()
     if target.is_dir():
         return target
-    shelf.mkdir(parents=True, exist_ok=True)
+    make_private(home)
+    shelf.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=_UNPACKING, dir=shelf) as scratch:
         fresh = Path(scratch) / "sample"
         for name, content, changed_at in _members():

@@ -39,6 +39,7 @@ from agentops_pipelines.report.fetch import UnknownWindow
 from agentops_pipelines.report.files import chart_name
 from agentops_pipelines.report.render import discord_content, discord_embed
 from agentops_pipelines.report.text import usd
+from agentops_pipelines.warehouse import make_private
 
 TIMEOUT = (5.0, 30.0)
 """Seconds to connect, and to wait for each part of an answer."""
@@ -439,7 +440,7 @@ def _secret_stays_out_of_logs() -> Iterator[None]:
 @contextmanager
 def _delivery_lock(deliveries_path: Path) -> Iterator[bool]:
     """Whether this process may deliver now. The kernel frees the lock on any death."""
-    deliveries_path.parent.mkdir(parents=True, exist_ok=True)
+    make_private(deliveries_path.parent)
     give_up = time.monotonic() + LOCK_SECONDS
     with deliveries_path.with_suffix(".lock").open("a", encoding="utf-8") as file:
         while True:
