@@ -8,15 +8,16 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 from click.testing import CliRunner, Result
 
@@ -62,12 +63,45 @@ def use(monkeypatch: pytest.MonkeyPatch, proxy: LoopbackProxy) -> None:
     monkeypatch.setenv("AGENTOPS_SINCE", SINCE)
 
 
-def test_the_readme_leads_from_a_clone_to_one_message_and_people_ask_while_a_run_is_going_on(
+TOTALS = "SELECT sum(total_tokens) AS total_tokens, sum(cost_usd) AS cost_usd FROM core.calls"
+
+
+STAYS = "import duckdb, sys; held = duckdb.connect(sys.argv[1], read_only=True); input(); print(held.sql(sys.argv[2]))"
+"""Somebody who has the file open all the time, and asks when told to."""
+
+
+def ask_until(done: threading.Event, published: Path) -> list[tuple[Any, ...]]:
+    """What people are answered at any moment from the first publication on."""
+    while not published.exists() and not done.is_set():
+        time.sleep(0.05)
+    command = [sys.executable, "-c", STAYS, str(published), "SELECT count(*) > 0 FROM core.calls"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as held:
+        asks = [sys.executable, "-m", "agentops_pipelines", "sql", TOTALS, "--format", "json"]
+        answer = subprocess.run(asks, capture_output=True, text=True, check=True)
+        (row,) = json.loads(answer.stdout, parse_float=Decimal)
+        answers = [(row["total_tokens"], row["cost_usd"])]
+        while not done.wait(0.1):
+            answers += asked(published, TOTALS)
+        assert "true" in held.communicate("\n")[0]
+    return answers
+
+
+def test_the_readme_leads_from_a_clone_to_one_message_while_people_ask(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with go(tmp_path, is_installed=True) as way:
-        assert way.code == 0, way.output
-        message = way.channel.only
+    done = threading.Event()
+    monkeypatch.setenv("AGENTOPS_HOME", str(tmp_path / "home" / ".agentops"))
+    with ThreadPoolExecutor() as people:
+        asking = people.submit(ask_until, done, tmp_path / "home" / ".agentops" / "agentops.duckdb")
+        try:
+            with go(tmp_path, is_installed=True) as way:
+                assert way.code == 0, way.output
+                message = way.channel.only
+        finally:
+            done.set()
+        answers = asking.result()
+    assert len(answers) > 10  # the second run published again in between
+    assert len(set(answers)) == 1
     assert re.match(r"\*\*Agent costs, week \d+ \([^)]+\)\*\* \$0\.50 estimated", message.payload["content"])
     assert message.payload["embeds"]
     assert [content[:4] for content in message.files.values()] == [b"\x89PNG"]
@@ -76,29 +110,9 @@ def test_the_readme_leads_from_a_clone_to_one_message_and_people_ask_while_a_run
     assert "Traceback" not in way.output
     assert not re.search("^(warn|fail) ", way.output, re.MULTILINE)  # the doctor has nothing to say
     assert (tmp_path / "agentops" / "exports" / "weekly_summary.parquet").is_file()
-
     # When the picture is not current: make picture.
     drawn = picture(tmp_path / "home" / ".agentops" / "demo" / "agentops.duckdb")
     assert (Path(__file__).parent.parent / "docs" / "report.svg").read_text(encoding="utf-8") == drawn
-
-    monkeypatch.setenv("AGENTOPS_HOME", str(tmp_path / "home" / ".agentops"))
-    monkeypatch.setenv("AGENTOPS_OPENCLAW_STATE_DIRS", str(tmp_path / "openclaw"))
-    command = (sys.executable, "-m", "agentops_pipelines")
-    published = tmp_path / "home" / ".agentops" / "agentops.duckdb"
-    query = "SELECT sum(total_tokens) AS total_tokens, sum(cost_usd) AS cost_usd FROM core.calls"
-    before = asked(published, query)
-    held = duckdb.connect(published, read_only=True)
-    second = subprocess.Popen([*command, "run"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while second.poll() is None:
-        answer = subprocess.run(
-            [*command, "sql", query, "--format", "json"], capture_output=True, text=True, check=True
-        )
-        (row,) = json.loads(answer.stdout, parse_float=Decimal)
-        assert (row["total_tokens"], row["cost_usd"]) == before[0]
-        time.sleep(0.5)  # the run needs a core too
-    assert second.returncode == 0
-    assert held.execute("SELECT count(*) > 0 FROM core.calls").fetchall() == [(True,)]
-    held.close()
 
 
 @pytest.fixture
