@@ -182,13 +182,14 @@ def the_daemon_wakes_up(context: WorkspaceProcessContext, moment: datetime) -> N
     list(QueuedRunCoordinatorDaemon(interval_seconds=1).run_iteration(context))
 
 
-def a_run_dies(context: WorkspaceProcessContext, job_name: str) -> str:
-    """The id of a run of a job that failed as the daemon notes it of one whose process is gone."""
+def a_run_dies(context: WorkspaceProcessContext) -> str:
+    """The id of a run of `past_weeks` that failed as the daemon notes it of one whose process is gone."""
     location = context.create_request_context().get_code_location("agentops_pipelines")
     (repository,) = location.get_repositories().values()
-    job = repository.get_full_job(job_name)
+    job = repository.get_full_job("past_weeks")
     run = context.instance.create_run_for_job(
-        defs().resolve_job_def(job_name),
+        defs().resolve_job_def("past_weeks"),
+        run_config={"ops": {"report_week": {"config": {"window_id": "2026-W12"}}}},
         remote_job_origin=job.get_remote_origin(),
         job_code_origin=job.get_python_origin(),
     )
@@ -234,7 +235,7 @@ def test_the_daemon_posts_the_newest_of_three_missed_mondays_and_then_alerts_and
         assert "● Source `openclaw`: its newest data is" in list(channel.messages.values())[-1].payload["content"]
         assert channel.messages["7"].payload["embeds"]
 
-        dead = a_run_dies(context, "past_weeks")
+        dead = a_run_dies(context)
         for minute in (12, 13):
             the_daemon_wakes_up(context, datetime(2026, 3, 31, 10, minute, tzinfo=BERLIN))
     titles = [message.payload["content"].splitlines()[0].split(" (")[0] for message in channel.messages.values()]
