@@ -37,8 +37,9 @@ KEPT_DAILIES = 7
 _CHECKPOINT_AT = "128 MiB"
 """Size of the log at which DuckDB rewrites its file: its own 16 MiB costs a first load more than the inserts do."""
 
-_LOAD_MEMORY = "256 MiB"
-"""What DuckDB may keep in memory while batches are loaded; what is more goes to its scratch directory."""
+_LOAD_MEMORY = "128 MiB"
+"""What DuckDB may keep in memory while batches are loaded; what is more goes to its scratch directory. Twice as much
+makes no load cheaper."""
 
 _OPS_TABLES = {
     "schema_version": "version BIGINT, applied_at TIMESTAMP",

@@ -1,6 +1,7 @@
 """The first load of a proxy that has run for a year: where it begins, and that a kill half way costs only the day.
 
-Forty days stand for the year; with AGENTOPS_THOROUGH=1 it is 365.
+Forty days stand for the year; with AGENTOPS_THOROUGH=1 it is 365. The path is the same: each day is asked for,
+committed and noted in the ledger by itself, and nothing depends on how many there are.
 """
 
 import multiprocessing

@@ -18,7 +18,7 @@ from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
 import polars as pl
 import pyarrow as pa
-from adbc_driver_postgresql import StatementOptions, dbapi
+from adbc_driver_postgresql import dbapi
 
 from agentops_pipelines.sources.batches import Batch, Ledger, QuarantineEntry, SourceError
 from agentops_pipelines.sources.litellm.daily import TABLE as DAILY_TABLE
@@ -68,8 +68,6 @@ _KEY_COLUMNS = {
 """Columns of a key, and the type they are read as: times as text, like the API gives them."""
 
 _STATEMENT_TIMEOUT = "15min"
-_PART_BYTES = str(8 * 1024 * 1024)
-"""Of a result at once: half of the driver's own measure, because what is made of a part takes several times as much."""
 _CONNECT_TIMEOUT_SECONDS = "10"
 _TRANSACTION = (
     "SET TRANSACTION READ ONLY",
@@ -270,7 +268,6 @@ class _Database:
             with connection.cursor() as cursor:
                 for statement in _TRANSACTION:
                     cursor.execute(statement)
-                cursor.adbc_statement.set_options(**{StatementOptions.BATCH_SIZE_HINT_BYTES.value: _PART_BYTES})
                 cursor.execute(sql)
                 for batch in _ahead(cursor.fetch_record_batch()):
                     yield cast(pl.DataFrame, pl.from_arrow(batch))
