@@ -92,22 +92,33 @@ known AS (
   FROM best_stated b
   WHERE b.n = 1 AND b.candidates = 1
 ),
-call_traces AS (
-  SELECT c.call_id, r.trace_id
-  FROM core.calls c
-  JOIN raw.litellm_spend_logs r ON r.request_id = c.request_id
-  UNION ALL
-  SELECT x.call_id, x.trace_id
-  FROM call_spans x
-),
 trace_issues AS (
+  SELECT r.trace_id, k.issue_id
+  FROM known k
+  JOIN core.calls c ON c.call_id = k.call_id
+  JOIN raw.litellm_spend_logs r ON r.request_id = c.request_id
+  UNION
   SELECT x.trace_id, k.issue_id
-  FROM call_traces x
-  JOIN known k ON k.call_id = x.call_id
+  FROM known k
+  JOIN call_spans x ON x.call_id = k.call_id
   UNION
   SELECT s.trace_id, k.issue_id
   FROM core.spans s
   JOIN keys k ON lower(k.issue_key) = lower(coalesce(s.span_ticket_key, s.resource_ticket_key))
+),
+-- All calls of the traces that a ticket is known of; those of other traces would be joined for nothing.
+told_traces AS (
+  SELECT DISTINCT x.trace_id FROM trace_issues x
+),
+call_traces AS (
+  SELECT c.call_id, r.trace_id
+  FROM told_traces t
+  JOIN raw.litellm_spend_logs r ON r.trace_id = t.trace_id
+  JOIN core.calls c ON c.request_id = r.request_id
+  UNION ALL
+  SELECT x.call_id, x.trace_id
+  FROM told_traces t
+  JOIN call_spans x ON x.trace_id = t.trace_id
 ),
 narrow_traces AS (
   SELECT x.trace_id
@@ -207,23 +218,25 @@ ranked AS (
     row_number() OVER (PARTITION BY e.call_id ORDER BY e.rank NULLS LAST) AS n
   FROM everything e
 ),
-own AS (
-  SELECT c.call_id, c.host, c.session_key, c.agent_id, c.session_id, r.rank, r.candidates, r.issue_id
-  FROM core.calls c
-  LEFT JOIN ranked r ON r.call_id = c.call_id AND r.n = 1
+attributed AS (
+  SELECT c.host, c.session_key, c.agent_id, c.session_id, r.candidates, r.issue_id
+  FROM ranked r
+  JOIN core.calls c ON c.call_id = r.call_id
+  WHERE r.n = 1
 ),
 spawners AS (
   SELECT o.host, o.session_key, min(o.issue_id) AS issue_id
-  FROM own o
+  FROM attributed o
   JOIN sessions s ON s.agent_id = o.agent_id AND s.session_id = o.session_id AND NOT s.is_mixed
   GROUP BY o.host, o.session_key
   HAVING count(DISTINCT o.issue_id) = 1 AND max(o.candidates) = 1
 ),
 -- Old versions erase a run once it is announced; the sub-agent's session row remembers who spawned it.
 parents AS (
-  SELECT o.host, o.session_key, s.spawned_by
-  FROM own o
-  JOIN sessions s ON s.agent_id = o.agent_id AND s.session_id = o.session_id
+  SELECT c.host, c.session_key, s.spawned_by
+  FROM sessions s
+  JOIN core.calls c ON c.agent_id = s.agent_id AND c.session_id = s.session_id
+  WHERE s.spawned_by IS NOT NULL
   UNION
   SELECT r.host, r.child_session_key AS session_key, r.requester_session_key AS spawned_by
   FROM raw.openclaw_subagent_runs r
@@ -237,12 +250,13 @@ spawned AS (
 ),
 decided AS (
   SELECT
-    o.call_id,
-    coalesce(o.rank, CASE WHEN w.issue_id IS NOT NULL THEN CAST(8 AS BIGINT) END) AS rank,
-    coalesce(o.candidates, CASE WHEN w.issue_id IS NOT NULL THEN CAST(1 AS BIGINT) ELSE CAST(0 AS BIGINT) END) AS candidates,
-    coalesce(o.issue_id, w.issue_id) AS issue_id
-  FROM own o
-  LEFT JOIN spawned w ON w.host = o.host AND w.session_key = o.session_key
+    c.call_id,
+    coalesce(r.rank, CASE WHEN w.issue_id IS NOT NULL THEN CAST(8 AS BIGINT) END) AS rank,
+    coalesce(r.candidates, CASE WHEN w.issue_id IS NOT NULL THEN CAST(1 AS BIGINT) ELSE CAST(0 AS BIGINT) END) AS candidates,
+    coalesce(r.issue_id, w.issue_id) AS issue_id
+  FROM core.calls c
+  LEFT JOIN ranked r ON r.call_id = c.call_id AND r.n = 1
+  LEFT JOIN spawned w ON w.host = c.host AND w.session_key = c.session_key
 )
 SELECT
   d.call_id,
