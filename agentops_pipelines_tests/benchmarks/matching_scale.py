@@ -1,14 +1,17 @@
 """What all SQL tables cost as calls grow: `python -m agentops_pipelines_tests.benchmarks.matching_scale --calls N ...`.
 
 Raw rows of N calls on each side are made inside DuckDB (50 calls a session, a turn of five calls, 2 % of calls on one
-side only, 1 % of lines without an id, 3 % errors), then every table is made within a memory limit. Printed: seconds of
-each table, of core and of mart, the peak memory of the process, and the ratio to a bare aggregation of the same rows.
+side only, 1 % of lines without an id, 3 % errors), then every table is made within a memory limit. Printed are clock
+and CPU seconds of each table, of core and of mart, beside a copy of the same raw rows in the same run, and the peak
+memory; with several numbers of calls, also how each grows from the first to the last.
 """
 
 import argparse
 import resource
 import tempfile
 import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -23,13 +26,9 @@ from agentops_pipelines.sqltables import load_tables
 from agentops_pipelines.warehouse import Warehouse, Writer
 
 AS_OF = datetime(2026, 11, 24, 8)
-BARE = """
-SELECT l.agent_id, count(*), sum(l.input_tokens + l.output_tokens)
-FROM raw.openclaw_lines l GROUP BY l.agent_id
-UNION ALL
-SELECT s.key_alias, count(*), sum(s.prompt_tokens + s.output_tokens)
-FROM raw.litellm_spend_logs s GROUP BY s.key_alias
-"""
+COPY = "copy of both raw tables"
+LEAST_SHOWN = 0.1
+"""CPU seconds: tables below it are not listed unless asked for."""
 
 _CALLS = """
 SELECT
@@ -83,21 +82,41 @@ FROM range({calls} // 50) t(s)
 """
 
 
+@dataclass(frozen=True, kw_only=True)
+class Spent:
+    """What one step took."""
+
+    wall_seconds: float
+    cpu_seconds: float
+
+    def __add__(self, other: "Spent") -> "Spent":
+        return Spent(
+            wall_seconds=self.wall_seconds + other.wall_seconds, cpu_seconds=self.cpu_seconds + other.cpu_seconds
+        )
+
+
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description="Measure all SQL tables on many calls.")
-    parser.add_argument("--calls", type=int, nargs="+", default=[1_000_000])
-    parser.add_argument("--memory", default="6GB", help="DuckDB's memory limit")
-    parser.add_argument("--tables", action="store_true", help="print every table")
+    parser.add_argument("--calls", type=int, nargs="+", default=[1_000_000], help="each is measured, smallest first")
+    parser.add_argument("--memory", default="4GB", help="DuckDB's memory limit")
+    parser.add_argument("--tables", action="store_true", help="print every table, also the quick ones")
     arguments = parser.parse_args()
-    for calls in arguments.calls:
+    console = Console(width=110)
+    measured: dict[int, dict[str, Spent]] = {}
+    for calls in sorted(arguments.calls):
         with tempfile.TemporaryDirectory(prefix="matching-scale-") as folder:
-            _measure(Path(folder), calls, memory=arguments.memory, each=arguments.tables)
+            measured[calls], pairs = _measure(Path(folder), calls, memory=arguments.memory)
+        _print(console, calls, measured[calls], least=0.0 if arguments.tables else LEAST_SHOWN)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        console.print(f"peak memory {peak:,.0f} MB; pairs {pairs}")
+    if len(measured) > 1:
+        _print_growth(console, measured, least=0.0 if arguments.tables else LEAST_SHOWN)
 
 
-def _measure(home: Path, calls: int, *, memory: str, each: bool) -> None:
+def _measure(home: Path, calls: int, *, memory: str) -> tuple[dict[str, Spent], dict[str, int]]:
     settings = load_settings({"AGENTOPS_HOME": str(home)})
-    spent: dict[str, float] = {}
+    spent: dict[str, Spent] = {}
     with Warehouse(home).locked("benchmark") as locked, locked.connect() as writer:
         writer.con.execute(f"SET memory_limit = '{memory}'")
         writer.con.execute("SET threads = 2")
@@ -105,39 +124,67 @@ def _measure(home: Path, calls: int, *, memory: str, each: bool) -> None:
         for table, query in ((OPENCLAW_LINES, _LINES), (LITELLM_SPEND_LOGS, _REQUESTS), (OPENCLAW_SESSIONS, _SESSIONS)):
             _fill(writer, table, query.format(calls=calls))
         write_conf_tables(writer, settings, as_of=AS_OF)
-        spent["bare"] = _timed(lambda: writer.con.execute(BARE).fetchall())
+        spent[COPY] = _timed(lambda: _copy(writer))
         for name, table in load_tables().items():
             spent[name] = _timed(lambda table=table: writer.run_table(table))
         pairs = writer.con.execute("SELECT match_rule, count(*) FROM core.matches GROUP BY 1 ORDER BY 1").fetchall()
-    _print(calls, spent, pairs, each=each)
+    return spent, dict(pairs)
 
 
 def _fill(writer: Writer, table: RawTable, query: str) -> None:
     writer.con.execute(f"INSERT INTO {table.qualified_name} BY NAME {query}")
 
 
-def _timed(work: object) -> float:
-    started = time.perf_counter()
-    work()  # type: ignore[operator]
-    return time.perf_counter() - started
+def _copy(writer: Writer) -> None:
+    """The least that any table of all calls costs: reading its rows and writing them to the file."""
+    for table in (OPENCLAW_LINES, LITELLM_SPEND_LOGS):
+        writer.con.execute(f"CREATE OR REPLACE TABLE core.copy AS SELECT * FROM {table.qualified_name}")
+    writer.con.execute("DROP TABLE core.copy")
 
 
-def _print(calls: int, spent: dict[str, float], pairs: list[tuple], *, each: bool) -> None:
-    shown = Table(title=f"{calls:,} calls on each side, seconds (wall, two threads)")
+def _timed(work: Callable[[], object]) -> Spent:
+    started, cpu = time.perf_counter(), _cpu_seconds()
+    work()
+    return Spent(wall_seconds=time.perf_counter() - started, cpu_seconds=_cpu_seconds() - cpu)
+
+
+def _cpu_seconds() -> float:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+def _with_sums(spent: Mapping[str, Spent]) -> dict[str, Spent]:
+    sums = dict(spent)
+    for schema in ("core", "mart"):
+        nothing = Spent(wall_seconds=0.0, cpu_seconds=0.0)
+        sums[f"all {schema}.*"] = sum((one for name, one in spent.items() if name.startswith(f"{schema}.")), nothing)
+    return sums
+
+
+def _print(console: Console, calls: int, spent: Mapping[str, Spent], *, least: float) -> None:
+    shown = Table(title=f"{calls:,} calls on each side, two threads")
     shown.add_column("what")
-    shown.add_column("s", justify="right")
-    shown.add_column("x bare", justify="right")
-    sums = {
-        f"all {schema}.*": sum(time_ for name, time_ in spent.items() if name.startswith(f"{schema}."))
-        for schema in ("core", "mart")
-    }
-    lines = {**(spent if each else {"bare": spent["bare"]}), **sums}
-    for name, seconds in lines.items():
-        shown.add_row(name, f"{seconds:.2f}", f"{seconds / spent['bare']:.1f}")
-    console = Console(width=100)
+    for column in ("s by the clock", "CPU s", "CPU x copy"):
+        shown.add_column(column, justify="right")
+    for name, one in _with_sums(spent).items():
+        if one.cpu_seconds >= least:
+            ratio = one.cpu_seconds / spent[COPY].cpu_seconds
+            shown.add_row(name, f"{one.wall_seconds:.2f}", f"{one.cpu_seconds:.2f}", f"{ratio:.2f}")
     console.print(shown)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    console.print(f"peak memory {peak:,.0f} MB; pairs {dict(pairs)}")
+
+
+def _print_growth(console: Console, measured: Mapping[int, Mapping[str, Spent]], *, least: float) -> None:
+    few, many = min(measured), max(measured)
+    shown = Table(title=f"CPU seconds from {few:,} to {many:,} calls ({many / few:g} times as many)")
+    shown.add_column("what")
+    for column in (f"{few:,}", f"{many:,}", "times"):
+        shown.add_column(column, justify="right")
+    before = _with_sums(measured[few])
+    for name, one in _with_sums(measured[many]).items():
+        if before[name].cpu_seconds >= least:
+            ratio = one.cpu_seconds / before[name].cpu_seconds
+            shown.add_row(name, f"{before[name].cpu_seconds:.2f}", f"{one.cpu_seconds:.2f}", f"{ratio:.1f}")
+    console.print(shown)
 
 
 if __name__ == "__main__":
