@@ -161,7 +161,7 @@ def _make_calls(con: duckdb.DuckDBPyConnection) -> None:
           CASE WHEN sessions > 0 THEN lane END AS agent_id,
           lane, session_id, session_id || '/' || n // 3 AS turn_id,
           local_date + INTERVAL (n % 22) HOUR + INTERVAL (n % 59) MINUTE AS started_at,
-          local_date, session_type, category, trigger, model AS model_group_requested,
+          local_date, week AS local_week, session_type, category, trigger, model AS model_group_requested,
           CASE WHEN model LIKE 'gpt%' THEN 'openai' WHEN model LIKE 'nightly%' THEN 'ollama' ELSE 'anthropic' END
             AS provider,
           model, true AS is_request, inputs AS input_tokens, reads AS cache_read_tokens, cache_write_tokens,

@@ -292,7 +292,7 @@ def test_the_job_tells_what_the_published_file_says_once_and_keeps_few_runs(
     home: Path, server: DiscordServer, job: dg.JobDefinition, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A model without a price; runs that went well are kept for no time at all here. No report is written."""
-    assert {node.name for node in job.nodes} == {"openclaw", "litellm", "jira", "tables", "tell_alerts"}
+    assert {node.name for node in job.nodes} == {"openclaw", "litellm", "jira", "otel", "tables", "tell_alerts"}
     monkeypatch.setattr("agentops_pipelines.defs.alerts.KEPT", timedelta(0))
     mystery = request("r", AS_OF - HOUR, model="mystery", provider="custom", prompt_tokens=150_000, output_tokens=0)
     build(home, batch(requests=[mystery]), only=["mart.alerts"])
