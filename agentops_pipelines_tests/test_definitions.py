@@ -8,11 +8,13 @@ from pathlib import Path
 import dagster as dg
 import duckdb
 import pytest
+import yaml
 from dagster._core.definitions.freshness import TimeWindowFreshnessPolicy
 
 from agentops_pipelines.dagster_home import WORKSPACE
 from agentops_pipelines.definitions import defs
 from agentops_pipelines.defs import checks, tables
+from agentops_pipelines.event_log import PooledSqliteEventLogStorage
 from agentops_pipelines.settings import Config, SettingsError, load_settings
 from agentops_pipelines.sources.schemas import RAW_TABLES
 from agentops_pipelines.sqltables import load_tables
@@ -156,11 +158,15 @@ def test_definitions_say_which_setting_is_wrong(home: Path) -> None:
         defs()
 
 
-@pytest.mark.parametrize("name", ["dagster.yaml", "workspace.yaml"])
-def test_the_packaged_copy_is_the_file_at_the_top(name: str) -> None:
-    packaged = ROOT / "agentops_pipelines" / name
-    assert packaged.read_text(encoding="utf-8") == (ROOT / name).read_text(encoding="utf-8")
-    assert WORKSPACE.parent == packaged.parent
+def test_the_packaged_files_are_those_at_the_top_but_for_the_event_log() -> None:
+    packaged = ROOT / "agentops_pipelines"
+    assert WORKSPACE.parent == packaged
+    for name in ("workspace.yaml", "dagster.yaml"):
+        ours, top = (yaml.safe_load((folder / name).read_text(encoding="utf-8")) for folder in (packaged, ROOT))
+        # Dagster reads the file at the top for `dagster dev`, where there is no DAGSTER_HOME.
+        event_log = ours.pop("event_log_storage", {"class": None})
+        assert event_log["class"] == (PooledSqliteEventLogStorage.__name__ if name == "dagster.yaml" else None)
+        assert ours == top
 
 
 def test_dagster_can_resolve_everything_that_is_defined() -> None:

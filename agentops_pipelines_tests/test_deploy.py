@@ -16,7 +16,6 @@ def loaded(path: str) -> dict[str, Any]:
 
 def test_dagster_with_postgresql_differs_in_the_storage_only() -> None:
     usual, postgres = loaded("dagster.yaml"), loaded("deploy/dagster-postgres.yaml")
-    del usual["event_log_storage"]
     assert postgres.pop("storage") == {"postgres": {"postgres_url": {"env": "AGENTOPS_DAGSTER_PG_URL"}}}
     assert postgres == usual
 
