@@ -111,12 +111,12 @@ told_traces AS (
   SELECT DISTINCT x.trace_id FROM trace_issues x
 ),
 call_traces AS (
-  SELECT c.call_id, r.trace_id
+  SELECT c.call_id, t.trace_id
   FROM told_traces t
   JOIN raw.litellm_spend_logs r ON r.trace_id = t.trace_id
   JOIN core.calls c ON c.request_id = r.request_id
   UNION ALL
-  SELECT x.call_id, x.trace_id
+  SELECT x.call_id, t.trace_id
   FROM told_traces t
   JOIN call_spans x ON x.trace_id = t.trace_id
 ),
@@ -218,11 +218,13 @@ ranked AS (
     row_number() OVER (PARTITION BY e.call_id ORDER BY e.rank NULLS LAST) AS n
   FROM everything e
 ),
+best AS (
+  SELECT r.call_id, r.rank, r.candidates, r.issue_id FROM ranked r WHERE r.n = 1
+),
 attributed AS (
-  SELECT c.host, c.session_key, c.agent_id, c.session_id, r.candidates, r.issue_id
-  FROM ranked r
-  JOIN core.calls c ON c.call_id = r.call_id
-  WHERE r.n = 1
+  SELECT c.host, c.session_key, c.agent_id, c.session_id, b.candidates, b.issue_id
+  FROM best b
+  JOIN core.calls c ON c.call_id = b.call_id
 ),
 spawners AS (
   SELECT o.host, o.session_key, min(o.issue_id) AS issue_id
@@ -236,7 +238,6 @@ parents AS (
   SELECT c.host, c.session_key, s.spawned_by
   FROM sessions s
   JOIN core.calls c ON c.agent_id = s.agent_id AND c.session_id = s.session_id
-  WHERE s.spawned_by IS NOT NULL
   UNION
   SELECT r.host, r.child_session_key AS session_key, r.requester_session_key AS spawned_by
   FROM raw.openclaw_subagent_runs r
@@ -251,11 +252,11 @@ spawned AS (
 decided AS (
   SELECT
     c.call_id,
-    coalesce(r.rank, CASE WHEN w.issue_id IS NOT NULL THEN CAST(8 AS BIGINT) END) AS rank,
-    coalesce(r.candidates, CASE WHEN w.issue_id IS NOT NULL THEN CAST(1 AS BIGINT) ELSE CAST(0 AS BIGINT) END) AS candidates,
-    coalesce(r.issue_id, w.issue_id) AS issue_id
+    coalesce(b.rank, CASE WHEN w.issue_id IS NOT NULL THEN CAST(8 AS BIGINT) END) AS rank,
+    coalesce(b.candidates, CASE WHEN w.issue_id IS NOT NULL THEN CAST(1 AS BIGINT) ELSE CAST(0 AS BIGINT) END) AS candidates,
+    coalesce(b.issue_id, w.issue_id) AS issue_id
   FROM core.calls c
-  LEFT JOIN ranked r ON r.call_id = c.call_id AND r.n = 1
+  LEFT JOIN best b ON b.call_id = c.call_id
   LEFT JOIN spawned w ON w.host = c.host AND w.session_key = c.session_key
 )
 SELECT

@@ -36,13 +36,13 @@ parts AS (
     CAST(sum(c.list_usd) AS DECIMAL(28,12)) AS list_usd
   FROM core.calls c
   LEFT JOIN trailing_windows t ON c.started_at >= t.starts_at AND c.started_at < t.ends_at
-  WHERE c.requested_tier IS NOT NULL AND c.local_week IS NOT NULL
+  WHERE c.requested_tier IS NOT NULL
   GROUP BY c.local_week, t.window_id, c.category, c.job_name, c.method, c.requested_tier
 ),
 laid_out AS (
   SELECT p.local_week AS window_id, p.* FROM parts p
   UNION ALL
-  SELECT p.trailing_window_id AS window_id, p.* FROM parts p WHERE p.trailing_window_id IS NOT NULL
+  SELECT p.trailing_window_id AS window_id, p.* FROM parts p
 )
 SELECT
   w.window_id, p.category, p.job_name, p.method, p.requested_tier,
