@@ -30,8 +30,19 @@ def home() -> Path:
     return Path(os.environ["AGENTOPS_HOME"])
 
 
-LONGEST = ("test_ui.py", "test_run_end_to_end.py", "test_privacy_end_to_end.py", "test_crash.py", "test_schedule.py")
-"""Begun first: a test of a minute that begins last leaves every other core idle for that minute."""
+LONGEST = (
+    "test_ui.py",
+    "test_portable_sql.py",
+    "test_run_end_to_end.py",
+    "test_crash.py",
+    "test_cli.py",
+    "test_definitions.py",
+    "test_schedule.py",
+    "test_privacy_end_to_end.py",
+    "test_tickets.py",
+)
+"""Begun first: a module of a minute that begins last leaves every other core idle for that minute. A module's tests run
+in one process, because its tables are made once in each."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -197,7 +197,7 @@ def test_the_command_killed_or_out_of_space_goes_on_next_time_by_itself(
     command = [sys.executable, "-m", "agentops_pipelines", "run", "--week", "2026-W48"]
 
     def run(*, is_disk_full: bool = False) -> subprocess.CompletedProcess[str]:
-        prefix = ["sh", "-c", 'ulimit -f 2000; trap "" XFSZ; exec "$@"', "sh"] if is_disk_full else []
+        prefix = ["sh", "-c", 'ulimit -f 14000; trap "" XFSZ; exec "$@"', "sh"] if is_disk_full else []
         return subprocess.run([*prefix, *command], env=environment, capture_output=True, text=True, check=False)
 
     dice = random.Random(11)
