@@ -118,9 +118,9 @@ def _measure(home: Path, calls: int, *, memory: str) -> tuple[dict[str, Spent], 
     settings = load_settings({"AGENTOPS_HOME": str(home)})
     spent: dict[str, Spent] = {}
     with Warehouse(home).locked("benchmark") as locked, locked.connect() as writer:
-        writer.con.execute(f"SET memory_limit = '{memory}'")
-        writer.con.execute("SET threads = 2")
         writer.load("benchmark", [Batch(tables={})], scope="none", observed_at=AS_OF)
+        writer.con.execute(f"SET memory_limit = '{memory}'")  # after the load, which goes back to DuckDB's own limits
+        writer.con.execute("SET threads = 2")
         for table, query in ((OPENCLAW_LINES, _LINES), (LITELLM_SPEND_LOGS, _REQUESTS), (OPENCLAW_SESSIONS, _SESSIONS)):
             _fill(writer, table, query.format(calls=calls))
         write_conf_tables(writer, settings, as_of=AS_OF)
