@@ -20,7 +20,7 @@ from types import FrameType
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from agentops_pipelines.dagster_home import WORKSPACE, prepare_dagster_home
+from agentops_pipelines.dagster_home import WORKSPACE, make_storage
 from agentops_pipelines.settings import Settings
 
 HOST = "127.0.0.1"
@@ -46,18 +46,18 @@ class _Stop(Exception):
 def serve(settings: Settings, *, port: int, say: Callable[[str], None]) -> None:
     """Run UI and daemon until Ctrl-C or SIGTERM. Raises DevError when one of them cannot run."""
     _require_free(port)
-    prepare_dagster_home(settings.home)
+    logs = settings.home / "logs"
+    say(f"Starting Dagster (logs are in {logs}) ...")
+    make_storage(settings.home)
     # dagster.yaml turns telemetry off, yet the webserver still uploads whatever lies in DAGSTER_HOME/logs: this ends
     # that thread as well, and our logs are elsewhere.
     environ = {**os.environ, "DAGSTER_DISABLE_TELEMETRY": "yes"}
-    logs = settings.home / "logs"
     if settings.demo:
         environ["AGENTOPS_DEMO"] = "1"
     commands = {
         "webserver": ("-m", "dagster_webserver", "-h", HOST, "-p", str(port), "-w", str(WORKSPACE)),
         "daemon": ("-m", "dagster._daemon", "run", "-w", str(WORKSPACE)),
     }
-    say(f"Starting Dagster (logs are in {logs}) ...")
     with _signals_stop(), ExitStack() as stack:
         try:
             programs = [

@@ -13,7 +13,7 @@ from pathlib import Path
 import dagster as dg
 from sqlalchemy.exc import OperationalError
 
-from agentops_pipelines.dagster_home import prepare_dagster_home
+from agentops_pipelines.dagster_home import dagster_instance
 from agentops_pipelines.definitions import defs
 from agentops_pipelines.defs import report, tables
 from agentops_pipelines.defs.failures import step_failures
@@ -48,7 +48,7 @@ def run_weekly_report(settings: Settings, *, window_id: str, post: bool) -> RunO
     """Run the job for one window. Whatever a step raises is in the outcome and in the run's event log."""
     threading.Thread(target=start_engine).start()  # on the other core: the report finds it running
     with _writing(settings.home):
-        return _run(prepare_dagster_home(settings.home), window_id=window_id, post=post)
+        return _run(settings.home, window_id=window_id, post=post)
 
 
 @contextmanager
@@ -63,9 +63,9 @@ def _writing(home: Path) -> Iterator[None]:
         raise problem from error
 
 
-def _run(folder: Path, *, window_id: str, post: bool) -> RunOutcome:
+def _run(home: Path, *, window_id: str, post: bool) -> RunOutcome:
     job = defs().resolve_job_def(JOB)
-    with dg.DagsterInstance.from_config(str(folder)) as instance:
+    with dagster_instance(home) as instance:
         result = job.execute_in_process(
             instance=instance,
             raise_on_error=False,

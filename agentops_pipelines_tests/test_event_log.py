@@ -1,12 +1,13 @@
-"""Dagster's event log over connections that stay open: the same files, as whole as with Dagster's own class."""
+"""Dagster's home and its event log over connections that stay open: the same files, as whole as with its own class."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import dagster as dg
 import pytest
 from dagster._core.storage.event_log import SqliteEventLogStorage
 
-from agentops_pipelines.dagster_home import prepare_dagster_home
+from agentops_pipelines.dagster_home import dagster_instance, prepare_dagster_home
 from agentops_pipelines.event_log import PooledSqliteEventLogStorage
 
 OPEN_FILES = Path("/proc/self/fd")
@@ -47,3 +48,12 @@ def test_a_daemon_keeps_few_files_open_and_a_wiped_log_can_be_written_again(home
         instance.wipe()
         again = dg.materialize([number], instance=instance)
         assert len(instance.all_logs(again.run_id)) > 5
+
+
+def test_a_new_home_is_opened_by_several_at_once(home: Path) -> None:
+    def opened(_: int) -> int:
+        with dagster_instance(home) as instance:
+            return len(instance.get_runs())
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(opened, range(4))) == [0] * 4

@@ -18,7 +18,7 @@ from dagster._daemon.sensor import execute_sensor_iteration
 from dagster._scheduler.scheduler import launch_scheduled_runs
 from dagster._utils.schedules import schedule_execution_time_iterator
 
-from agentops_pipelines.dagster_home import WORKSPACE, prepare_dagster_home
+from agentops_pipelines.dagster_home import WORKSPACE, dagster_instance
 from agentops_pipelines.definitions import defs
 from agentops_pipelines.defs.schedule import monday_report
 from agentops_pipelines.report import deliver
@@ -124,7 +124,7 @@ def test_a_schedule_that_is_no_cron_expression_is_a_setting_to_correct() -> None
 def test_a_tick_posts_its_week_and_running_it_again_posts_nothing(home: Path, channel: DiscordServer) -> None:
     request = tick(datetime(2026, 3, 30, 8, tzinfo=BERLIN))
     job = defs().resolve_job_def("weekly_report")
-    with dg.DagsterInstance.from_config(str(prepare_dagster_home(home))) as instance:
+    with dagster_instance(home) as instance:
         for _ in range(2):
             result = job.execute_in_process(instance=instance, run_config={**request.run_config, **QUIET})
             assert result.success
@@ -168,7 +168,7 @@ def test_a_week_that_is_not_over_is_never_posted(channel: DiscordServer) -> None
 def scheduler(home: Path) -> Iterator[WorkspaceProcessContext]:
     """What the daemon has: the instance, and a code server of its own process."""
     with (
-        dg.DagsterInstance.from_config(str(prepare_dagster_home(home))) as instance,
+        dagster_instance(home) as instance,
         WorkspaceProcessContext(instance, WorkspaceFileTarget(paths=[str(WORKSPACE)])) as context,
     ):
         yield context
