@@ -264,7 +264,7 @@ ORDER BY c.agent_id, c.place
     ),
     findings=_capacity,
     note="In the order of work: begun tickets first, then by priority and key; each with all before it. What is still "
-    " needed is the estimate times the factor of its method, less what it used. Weeks are ISO weeks.",
+    "needed is the estimate times the factor of its method, less what it used. Weeks are ISO weeks.",
 )
 
 BACKTEST = Section(
